@@ -1,0 +1,3 @@
+// Package sshexec makes OpenSSH-grade connections from Go and fans work out
+// over many hosts.
+package sshexec
