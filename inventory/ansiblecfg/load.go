@@ -1,0 +1,3 @@
+package ansiblecfg
+
+func load(Options) (*Config, error) { return &Config{}, nil }
