@@ -1,0 +1,145 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+)
+
+// Timeouts and rates of a client. client-go's own default of 5 requests a
+// second would make a run over a hundred namespaces wait for itself.
+const (
+	// RequestTimeout bounds one request, answer included.
+	RequestTimeout = 30 * time.Second
+	// DialTimeout bounds the connection to the server, without SSH.
+	DialTimeout = 10 * time.Second
+
+	clientQPS   = 50
+	clientBurst = 100
+)
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Access is a cluster that can be asked, and how it was found.
+type Access struct {
+	// Config is complete: certificates are in memory and no file is named but
+	// a token's. It holds secrets: never print it.
+	Config *rest.Config
+	// Server is the API's address.
+	Server string
+	// Source says where the address came from, for messages:
+	// "/etc/origin/master/admin.kubeconfig of master1".
+	Source string
+	// Context is the name of the kubeconfig's context; empty inside a pod.
+	Context string
+	// Namespace is the one that commands without -n use: the context's, as
+	// kubectl's.
+	Namespace string
+	// Asked says that the user named this kubeconfig or context, so that
+	// [Guard] applies.
+	Asked bool
+	// Warnings are about the way to the server (TLS verification off, ...).
+	Warnings []string
+}
+
+// Client is an open access. Close it when done.
+type Client struct {
+	kubernetes.Interface
+	// Dynamic reaches resources that are not Kubernetes' own.
+	Dynamic dynamic.Interface
+
+	http     *http.Client
+	warnings *warnings
+}
+
+// Client opens the clients. Nothing is sent yet. version is oreg's, for the
+// user agent.
+func (a *Access) Client(version string) (*Client, error) {
+	config := rest.CopyConfig(a.Config)
+	config.UserAgent = "oreg/" + version
+	config.Timeout = RequestTimeout
+	config.QPS, config.Burst = clientQPS, clientBurst
+	seen := &warnings{}
+	config.WarningHandler = seen
+	if config.Dial == nil {
+		config.Dial = (&net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second}).DialContext
+	}
+	hc, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
+	}
+	typed, err := kubernetes.NewForConfigAndClient(config, hc)
+	if err != nil {
+		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
+	}
+	dyn, err := dynamic.NewForConfigAndClient(config, hc)
+	if err != nil {
+		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
+	}
+	return &Client{Interface: typed, Dynamic: dyn, http: hc, warnings: seen}, nil
+}
+
+// Close ends idle connections, so that an SSH connection under them can end.
+func (c *Client) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
+
+// Warnings returns what the API server warned about (deprecated versions and
+// the like), each text once, in order of arrival.
+func (c *Client) Warnings() []string { return c.warnings.list() }
+
+// warnings collects Warning headers; client-go would print them.
+type warnings struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warnings) HandleWarningHeader(code int, _, text string) {
+	if code != 299 || text == "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if text = cut(text); !slices.Contains(w.texts, text) {
+		w.texts = append(w.texts, text)
+	}
+}
+
+func (w *warnings) list() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.texts)
+}
+
+// Silence keeps client-go's log off standard error. It changes the process as
+// a whole, as klog knows no other way: main calls it once, before anything else.
+func Silence() { klog.SetLogger(logr.Discard()) }
+
+// safety lists what is unsafe about the way to a server.
+func safety(config *rest.Config) []string {
+	var found []string
+	if config.Insecure {
+		found = append(found, fmt.Sprintf("TLS verification is off for the API server %s (insecure-skip-tls-verify in the kubeconfig)", config.Host))
+	}
+	if u, err := url.Parse(config.Host); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		found = append(found, fmt.Sprintf("the API server %s is spoken to without TLS: secrets travel in clear", config.Host))
+	}
+	return found
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

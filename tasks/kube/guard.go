@@ -1,0 +1,86 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/pager"
+
+	"oreg/inventory"
+)
+
+// Nodes lists Node objects. clientset.CoreV1().Nodes() is one.
+type Nodes interface {
+	List(ctx context.Context, opts metav1.ListOptions) (*corev1.NodeList, error)
+}
+
+// nodePage is how many Node objects one request asks for: each carries its
+// images and may have 50 KB.
+const nodePage = 100
+
+// errFound ends a listing early.
+var errFound = errors.New("found")
+
+// Guard fails with cause wrong-cluster if the cluster has Node objects and
+// none of them is one of the inventory's nodes. A Node is one of them if its
+// name or one of its addresses is a node's kubelet name, inventory name or
+// address, in any case. A cluster without Node objects passes: it is being
+// installed. source names the kubeconfig in messages.
+func Guard(ctx context.Context, client Nodes, nodes []inventory.Node, source string) error {
+	ours := map[string]bool{}
+	for _, n := range nodes {
+		for _, name := range []string{n.Name, n.KubeletName, n.Connection.Address} {
+			if name != "" {
+				ours[strings.ToLower(name)] = true
+			}
+		}
+	}
+	var seen []string
+	count := 0
+	list := pager.New(func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
+		return client.List(ctx, opts)
+	})
+	list.PageSize, list.PageBufferSize = nodePage, 0
+	err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
+		node, ok := o.(*corev1.Node)
+		if !ok {
+			return nil
+		}
+		if isOneOf(node, ours) {
+			return errFound
+		}
+		if count++; len(seen) < 3 {
+			seen = append(seen, node.Name)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errFound), err == nil && count == 0:
+		return nil
+	case err != nil:
+		return Classify(err, Call{Verb: "list", Resource: "nodes"}, nil)
+	}
+	return &Error{
+		Cause: CauseWrongCluster,
+		Message: fmt.Sprintf("%s leads to a cluster of %d nodes (%s, ...), none of which is in the inventory",
+			source, count, strings.Join(seen, ", ")),
+		Hint: "name the kubeconfig or context of the inventory's cluster, or say --allow-other-cluster",
+	}
+}
+
+func isOneOf(node *corev1.Node, ours map[string]bool) bool {
+	if ours[strings.ToLower(node.Name)] {
+		return true
+	}
+	for _, a := range node.Status.Addresses {
+		if ours[strings.ToLower(a.Address)] {
+			return true
+		}
+	}
+	return false
+}
