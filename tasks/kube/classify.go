@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -94,7 +95,7 @@ func fromStatus(err error, status metav1.Status, call Call, mask *secret.Masker)
 		if status.Details != nil && status.Details.Kind == "namespaces" {
 			return NamespaceMissing(status.Details.Name, err)
 		}
-		if status.Details == nil || status.Details.Name == "" {
+		if !NotFound(err) {
 			return made(CauseAPIUnreachable, "is the server address in the kubeconfig that of a Kubernetes API?",
 				"%s: the server knows no such resource: %s", call, said)
 		}
@@ -113,6 +114,20 @@ func fromStatus(err error, status metav1.Status, call Call, mask *secret.Masker)
 		return made(CauseRejected, "", "the API server rejected to %s (%d): %s", call, status.Code, said)
 	}
 	return made(CauseAPIUnreachable, "", "%s: the API server answered %d: %s", call, status.Code, said)
+}
+
+// NotFound says whether the API server itself answered that an object does not
+// exist. A 404 of anything else, a load balancer or another web server, makes
+// client-go's own check say the same.
+func NotFound(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || !slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool {
+		return c.Type == metav1.CauseTypeUnexpectedServerResponse
+	})
 }
 
 // NamespaceMissing is the error for a namespace that does not exist.
@@ -152,7 +167,7 @@ func fromTransport(err error, call Call, mask *secret.Masker) *Error {
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		e.Message = fmt.Sprintf("%s: the API server's certificate has expired or is not yet valid", call)
 		e.Hint = "check the clock of this machine, then the certificate"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		e.Message = fmt.Sprintf("%s: the server does not speak TLS", call)
 		e.Hint = "is the server address in the kubeconfig that of a Kubernetes API?"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -75,6 +75,14 @@ func FromKubeconfig(flags Flags, env Environment) (*Access, error) {
 			Hint:    "name one with --kubeconfig, or an inventory with -i to go through its first master",
 		}
 	}
+	name := raw.CurrentContext
+	if flags.Context != "" {
+		name = flags.Context
+	}
+	// client-go goes on without any login where the user is missing.
+	if c := raw.Contexts[name]; c != nil && c.AuthInfo != "" && raw.AuthInfos[c.AuthInfo] == nil {
+		return nil, &ConfigError{Message: fmt.Sprintf("%s: the user %q of context %q is not in it", source, c.AuthInfo, name)}
+	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: flags.Context}
 	overrides.Context.Namespace = flags.Namespace
 	overrides.AuthInfo.Impersonate = flags.As
@@ -94,10 +102,6 @@ func FromKubeconfig(flags Flags, env Environment) (*Access, error) {
 	if config.ExecProvider != nil && flags.StdinUsed {
 		config.ExecProvider.StdinUnavailable = true
 		config.ExecProvider.StdinUnavailableMessage = "standard input holds the password"
-	}
-	name := raw.CurrentContext
-	if flags.Context != "" {
-		name = flags.Context
 	}
 	return &Access{
 		Config: config, Server: config.Host, Source: source, Context: name,

@@ -38,7 +38,7 @@ func call(verb, namespace, name string) kube.Call {
 // get returns nil for a secret that does not exist.
 func (s store) get(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	found, err := s.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if kube.NotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (s store) remove(ctx context.Context, o *corev1.Secret) error {
 	err := s.client.CoreV1().Secrets(o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &o.UID},
 	})
-	if apierrors.IsNotFound(err) {
+	if kube.NotFound(err) {
 		return nil
 	}
 	return s.explain(ctx, err, call("delete", o.Namespace, o.Name))
@@ -111,7 +111,7 @@ func (s store) list(ctx context.Context, namespace string, opts metav1.ListOptio
 func (s store) needNamespace(ctx context.Context, namespace string) error {
 	_, err := s.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case kube.NotFound(err):
 		return kube.NamespaceMissing(namespace, err)
 	case apierrors.IsForbidden(err):
 		return nil

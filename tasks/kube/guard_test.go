@@ -1,0 +1,91 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"oreg/inventory"
+)
+
+// nodePages answers with one page of Node objects after the other.
+type nodePages struct {
+	pages [][]corev1.Node
+	err   error
+	asked int
+}
+
+func (p *nodePages) List(_ context.Context, opts metav1.ListOptions) (*corev1.NodeList, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	at := len(opts.Continue)
+	p.asked++
+	list := &corev1.NodeList{}
+	if at < len(p.pages) {
+		list.Items = p.pages[at]
+	}
+	if at+1 < len(p.pages) {
+		list.Continue = opts.Continue + "x"
+	}
+	return list, nil
+}
+
+func node(name string, addresses ...string) corev1.Node {
+	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	for _, a := range addresses {
+		n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Address: a})
+	}
+	return n
+}
+
+func TestGuard(t *testing.T) {
+	ours := []inventory.Node{
+		{Name: "Node1.example.com"},
+		{Name: "alias", Connection: inventory.Connection{Address: "10.0.0.7"}},
+		{Name: "x", KubeletName: "ip-10-0-0-9"},
+	}
+	for name, tt := range map[string]struct {
+		nodes []corev1.Node
+		ok    bool
+	}{
+		"no Node objects yet": {nil, true},
+		"by name, any case":   {[]corev1.Node{node("other"), node("node1.EXAMPLE.com")}, true},
+		"by address":          {[]corev1.Node{node("other", "10.0.0.7")}, true},
+		"by kubelet name":     {[]corev1.Node{node("ip-10-0-0-9")}, true},
+		"none of ours":        {[]corev1.Node{node("a", "10.9.9.9"), node("b")}, false},
+		"not by prefix":       {[]corev1.Node{node("node1.example.com.evil.test"), node("node1")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Guard(t.Context(), &nodePages{pages: [][]corev1.Node{tt.nodes}}, ours, "prod.kubeconfig")
+			if tt.ok {
+				require.NoError(t, err)
+				return
+			}
+			var known *Error
+			require.ErrorAs(t, err, &known)
+			assert.Equal(t, CauseWrongCluster, known.Cause)
+			require.ErrorContains(t, err, "prod.kubeconfig leads to a cluster of 2 nodes")
+			assert.Contains(t, known.Hint, "--allow-other-cluster")
+		})
+	}
+}
+
+func TestGuardReadsPagesUntilItKnows(t *testing.T) {
+	pages := &nodePages{pages: [][]corev1.Node{{node("a")}, {node("b")}, {node("ours")}, {node("c")}, {node("d")}, {node("e")}}}
+	require.NoError(t, Guard(t.Context(), pages, []inventory.Node{{Name: "ours"}}, "k"))
+	// The pager reads one page ahead.
+	assert.LessOrEqual(t, pages.asked, 4)
+
+	err := Guard(t.Context(), &nodePages{err: apierrors.NewForbidden(corev1.Resource("nodes"), "", errors.New("no"))}, nil, "k")
+	var known *Error
+	require.ErrorAs(t, err, &known)
+	assert.Equal(t, CauseForbidden, known.Cause)
+	require.ErrorContains(t, err, "list nodes")
+}
