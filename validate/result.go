@@ -88,6 +88,8 @@ type Result struct {
 	// Route is "direct" or "via proxy HOST:PORT"; Address the peer's IP and port;
 	// TLS its version and certificate's subject, for -v.
 	Route, Address, TLS string
+	// HTTPStatus is the registry's last answer's, 0 where there was none.
+	HTTPStatus int
 	// Warnings stand beside the verdict (TLS verification off, plain HTTP, ...).
 	Warnings []string
 	Duration time.Duration
