@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"oreg/inventory"
 	"oreg/inventory/secret"
@@ -52,8 +53,7 @@ func (c *Checker) one(ctx context.Context, cred inventory.Credential, masker *se
 	r := resultOf(cred, c.options.Origin)
 	switch {
 	case !cred.TestLogin:
-		r.Status = StatusSkipped
-		r.Detail = "not checked, as test_login is false"
+		r.Status, r.Detail = StatusSkipped, detailSkipped
 		return r
 	case strings.Contains(cred.User, ":"):
 		r.Status, r.Cause = StatusError, CauseNotTried
@@ -72,12 +72,19 @@ func (c *Checker) one(ctx context.Context, cred inventory.Credential, masker *se
 	k := &check{session: s, credential: cred}
 	k.run(ctx)
 	k.verdict(&r)
-	r.Duration = c.options.Now().Sub(started)
-	if r.Cause == CauseTimeout {
-		r.Detail += fmt.Sprintf(", given up after %s", r.Duration.Round(1e6))
-	}
+	r.took(c.options.Now().Sub(started))
 	return r
 }
+
+// took notes the time, and says it where it is the cause.
+func (r *Result) took(d time.Duration) {
+	r.Duration = d
+	if r.Cause == CauseTimeout {
+		r.Detail += fmt.Sprintf(", given up after %s", d.Round(time.Millisecond))
+	}
+}
+
+const detailSkipped = "not checked, as test_login is false"
 
 func resultOf(cred inventory.Credential, from Origin) Result {
 	return Result{Host: cred.Host, User: cred.User, Source: cred.Source, Image: cred.Image, From: from.Name,
