@@ -1,0 +1,114 @@
+package kube
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// packages is about how many packages a build from nothing compiles; for the progress line alone.
+const packages = 1850
+
+// Build builds kube-apiserver from the lab's source folder into out, and tells progress while it
+// takes long. The first time it takes minutes; afterwards Go's own cache makes it about a second,
+// and a binary that is up to date is left as it is.
+func Build(ctx context.Context, source, out string, progress io.Writer, now func() time.Time) error {
+	if _, err := os.Stat(filepath.Join(source, "go.mod")); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the lab's source is not at %s: run the lab from its repository, or name a built program with --kube-apiserver", source)
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, out+".lock", progress)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-o", out, "./kube-apiserver")
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false -mod=readonly")
+	// The children (compilers) go with it on Ctrl-C.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("building kube-apiserver: %w", err)
+	}
+	complaints := follow(stderr, progress, now)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("building kube-apiserver: %w\n%s", err, complaints)
+	}
+	return nil
+}
+
+// follow counts the package names that `go build -v` prints, tells the count now and then, and
+// returns the lines that are no package names: messages.
+func follow(r io.Reader, progress io.Writer, now func() time.Time) string {
+	const every = 5 * time.Second
+	var complaints strings.Builder
+	begun := now()
+	last := begun
+	count := 0
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.ContainsAny(line, " \t") {
+			complaints.WriteString(line + "\n")
+			continue
+		}
+		count++
+		if count == 20 {
+			say(progress, "building kube-apiserver, once; about 5 minutes on two cores")
+		}
+		if t := now(); count >= 20 && t.Sub(last) >= every {
+			last = t
+			say(progress, "building kube-apiserver: %d of about %d packages, %s", count, max(packages, count), t.Sub(begun).Round(time.Second))
+		}
+	}
+	if count >= 20 {
+		say(progress, "built kube-apiserver in %s", now().Sub(begun).Round(time.Second))
+	}
+	return complaints.String()
+}
+
+func say(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", args...) // a closed terminal is no reason to stop
+}
+
+// lock keeps builds of several labs apart: the second finds the work done.
+func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for told := false; ; told = true {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil // closing gives the lock up
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
+		}
+		if !told {
+			say(progress, "another lab is building kube-apiserver; waiting for it")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

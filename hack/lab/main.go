@@ -1,0 +1,220 @@
+// Command lab runs the real parts that oreg talks to, on one machine: container registries
+// (distribution v3), a Kubernetes API (kube-apiserver over embedded etcd) and nodes (SSH servers).
+//
+// It is a Go module of its own, so that kube-apiserver's dependencies stay out of oreg's. The go
+// command does not cross module borders, so from the top of the repository it is
+//
+//	go -C hack/lab run . up --nodes 6
+//
+// or, built once, `go -C hack/lab build -o /tmp/lab .` and then `/tmp/lab up`.
+//
+// # Verbs
+//
+//	lab up [flags]       start everything; stay until Ctrl-C, SIGTERM, `lab down`
+//	                     (or end of standard input, with --until-eof), then remove everything
+//	lab down [--dir D]   stop a lab and remove its folder; also after its lab process was killed
+//	lab state [--dir D]  print the state document
+//	lab ctl ...          change or ask a running lab (below); --dir D or $OREG_LAB_DIR says which
+//	lab deps [--check]   install (root on Debian) or name the programs that the tests need
+//	lab build            build kube-apiserver now (up does it too), with progress
+//
+// Flags of up: --dir D (default $XDG_RUNTIME_DIR/oreg-lab, else $TMPDIR/oreg-lab-UID), --nodes N
+// (3), --node-kind inprocess|sshd, --isolation auto|namespace|none (in-process nodes), --latency D,
+// --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
+// under strace: every execve with argv and environment goes to the node's "trace" file),
+// --kube=true|false, --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
+// none), --realm-host localhost, --json (the state document on standard output, one line, when all
+// is ready), --until-eof, --detach.
+//
+// # State document
+//
+// Printed by `up --json` and `state`, kept in DIR/state.json (0600), rewritten at each change:
+//
+//	{"version":1,"dir":"/run/user/0/oreg-lab","pid":4711,"socket":"DIR/ctl.sock",
+//	 "inventory":"DIR/hosts",              // openshift-ansible 3.11 INI, all credentials right
+//	 "inventory_wrong":"DIR/hosts.wrong",  // the same; the bearer registry's password is wrong
+//	 "known_hosts":"DIR/known_hosts","ca":"DIR/ca.crt",
+//	 "certs_dir":"DIR/certs.d",            // for oreg --certs-dir: HOST:PORT/ca.crt each
+//	 "ssh":{"user":"root","key":"DIR/ssh/id_ed25519","key_encrypted":"DIR/ssh/id_encrypted",
+//	        "key_passphrase":"...","args":"-o UserKnownHostsFile=..."},
+//	 "accounts":[{"user":"root","password":"...","sudo":""},        // on every node; all take the key
+//	             {"user":"core","password":"...","sudo":"nopasswd"},
+//	             {"user":"ops","password":"...","sudo":"password"}],
+//	 "registries":[{"name":"basic","host":"127.9.8.201:41234","auth":"basic|bearer|none",
+//	        "tls":"lab-ca|self-signed|none","realm":"https://localhost:40123/token",
+//	        "accounts":[{"user":"lab|svc","password":"...","access":"push|pull|none"}],
+//	        "images":["openshift3/ose-pod:v3.11"],"log":"DIR/registries/basic.jsonl","running":true}],
+//	 "nodes":[{"name":"n1","kind":"inprocess|sshd","isolation":"namespace|none",
+//	        "groups":["masters","etcd","nodes"],"address":"127.9.8.1","port":40001,
+//	        "host_keys":["ssh-ed25519 AAAA..."],
+//	        "root":"DIR/nodes/n1/root",     // its private files: root/var/lib/origin, root/root/.docker,
+//	                                        // root/etc/origin are what the node sees as /var/lib/origin, ...
+//	        "data_dir":"/var/lib/origin",   // as oreg must name it: the path in root where isolation is "none"
+//	        "docker_dir":"/root/.docker",
+//	        "pid":4712,                     // of sshd; 0 in-process or stopped
+//	        "log":"DIR/nodes/n1/log.jsonl","trace":"","running":true}],
+//	 "kubernetes":{"server":"https://127.9.8.250:6443","kubeconfig":"DIR/kube/admin.kubeconfig",
+//	        "kubeconfig_limited":"DIR/kube/limited.kubeconfig", // user "limited", no rights at all
+//	        "namespace":"openshift","version":"v1.34.4","audit_log":"DIR/kube/audit.jsonl",
+//	        "pid":4713,"running":true}}
+//
+// # ctl
+//
+//	lab ctl node add NAME [--kind K] [--groups nodes] | remove|stop|start|kill NAME
+//	        stop refuses new connections and cuts those that are open; kill is SIGKILL of all its processes
+//	lab ctl node set NAME [--latency 20ms] [--forwarding=false]      (in-process)
+//	lab ctl node log NAME | reset NAME | count NAME [EVENT]           events: connect auth exec forward
+//	        count without an event counts connections; NAME may be "all"
+//	lab ctl node ps NAME                                              argv and environment of its processes
+//	lab ctl registry add NAME [--auth A] [--tls T] | remove|stop|start NAME
+//	lab ctl registry log NAME | reset NAME
+//	lab ctl registry count NAME [all|authenticated|failed|anonymous]  (default all)
+//	lab ctl registry passwd NAME USER [--access push|pull|none]       password on standard input; adds or changes
+//	lab ctl registry deluser NAME USER
+//	lab ctl api stop|start|pause|resume                               pause: connections hang, none is refused
+//	lab ctl inventory                                                 write inventories and known_hosts anew
+//
+// A registry's record has one JSON line per request: {"time","server":"registry|token","method",
+// "path","query","user","credential":"none|basic|bearer","status":401,"remote"}. "failed" counts
+// answers 401 to a Basic login, so a password presented once counts once; "authenticated" counts
+// requests that carried a credential and were not refused. A node's record: {"time","event",
+// "user","remote","detail"}.
+//
+// # What is not like the real thing
+//
+// Nothing needs /etc/hosts: every part has a loopback address of its own, 127.X.Y.Z with X and Y
+// drawn at random for each lab, and certificates name these addresses. The bearer registry's realm
+// must be on another host name that resolves everywhere without set-up; `localhost` is the only one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"oreg/hack/lab/private"
+	"oreg/hack/lab/site"
+)
+
+func main() {
+	// A node's command on its way into its namespace: nothing else may happen before it.
+	if len(os.Args) > 1 && os.Args[1] == private.EnterVerb {
+		fmt.Fprintln(os.Stderr, "oreg lab:", private.Enter(os.Args[2:]))
+		os.Exit(255)
+	}
+	os.Exit(run(os.Args[1:], system{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}))
+}
+
+// system is what the program gets from outside.
+type system struct {
+	stdin          *os.File
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+}
+
+const usage = `usage: lab VERB [flags]
+  up      start a lab and stay; lab up --help tells the flags
+  down    end a lab and remove its folder
+  state   print a lab's state document
+  ctl     change or ask a running lab: lab ctl node|registry|api ...
+  deps    install or name the programs that the tests need
+  build   build kube-apiserver now
+`
+
+// run is the program; its result is the exit status.
+func run(args []string, sys system) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	verbs := map[string]func(context.Context, []string, system) error{
+		"up": up, "down": down, "state": state, "ctl": ctl, "deps": installDeps, "build": build,
+	}
+	if len(args) == 0 || verbs[args[0]] == nil {
+		_, _ = fmt.Fprint(sys.stderr, usage) // nobody to tell otherwise
+		return 5
+	}
+	err := verbs[args[0]](ctx, args[1:], sys)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return 0
+	case err != nil:
+		_, _ = fmt.Fprintf(sys.stderr, "lab: %v\n", err) // nobody to tell otherwise
+		return 1
+	}
+	return 0
+}
+
+// newFlags is a flag set with --dir.
+func newFlags(name string, sys system) (flags *pflag.FlagSet, dir *string) {
+	flags = pflag.NewFlagSet("lab "+name, pflag.ContinueOnError)
+	flags.SetOutput(sys.stderr)
+	return flags, flags.String("dir", defaultDir(sys), "the lab's folder")
+}
+
+func defaultDir(sys system) string {
+	if d := sys.getenv("OREG_LAB_DIR"); d != "" {
+		return d
+	}
+	if d := sys.getenv("XDG_RUNTIME_DIR"); d != "" {
+		return d + "/oreg-lab"
+	}
+	return fmt.Sprintf("%s/oreg-lab-%d", strings.TrimRight(os.TempDir(), "/"), os.Getuid())
+}
+
+func down(ctx context.Context, args []string, sys system) error {
+	flags, dir := newFlags("down", sys)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return site.Down(ctx, *dir)
+}
+
+func state(_ context.Context, args []string, sys system) error {
+	flags, dir := newFlags("state", sys)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(*dir + "/state.json")
+	if err != nil {
+		return fmt.Errorf("no lab in %s: %w", *dir, err)
+	}
+	_, err = sys.stdout.Write(raw)
+	return err
+}
+
+func ctl(ctx context.Context, args []string, sys system) error {
+	flags, dir := newFlags("ctl", sys)
+	// The command's own flags are for the lab.
+	flags.SetInterspersed(false)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	req := site.Request{Args: flags.Args()}
+	if len(req.Args) > 1 && req.Args[0] == "registry" && req.Args[1] == "passwd" {
+		raw, err := io.ReadAll(sys.stdin)
+		if err != nil {
+			return err
+		}
+		req.Stdin = string(raw)
+	}
+	out, err := site.Ask(ctx, *dir, req)
+	_, werr := io.WriteString(sys.stdout, out)
+	return errors.Join(err, werr)
+}
+
+// sourceDir is where this program was compiled from: kube-apiserver is built from there.
+func sourceDir() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "/main.go")
+}

@@ -1,0 +1,242 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"oreg/hack/lab/nodes"
+	"oreg/hack/lab/private"
+	"oreg/hack/lab/record"
+	"oreg/hack/lab/sshd"
+)
+
+// Kinds of nodes.
+const (
+	KindInProcess = "inprocess"
+	KindSSHD      = "sshd"
+)
+
+const (
+	isolationAuto      = "auto"
+	isolationNamespace = "namespace"
+	isolationNone      = "none"
+)
+
+// filedRecords is how many nodes may have a record in a file: each holds one open. More nodes than
+// that keep their records in memory, where `lab ctl node log` reads them all the same.
+const filedRecords = 256
+
+// NodeOptions is what all nodes have in common.
+type NodeOptions struct {
+	Kind         string
+	Isolation    string // auto, namespace or none; in-process only
+	Latency      time.Duration
+	SSHDOptions  []string // lines of sshd_config, before the lab's own: sshd takes the first value
+	HostKeyTypes []string
+	Trace        bool
+}
+
+func nodeAccounts(marker string) []NodeAccount {
+	return []NodeAccount{
+		{User: "root", Password: "root-" + marker},
+		{User: "core", Password: "core-" + marker, Sudo: "nopasswd"},
+		{User: "ops", Password: "öps#pw " + marker, Sudo: "password"},
+	}
+}
+
+// server is what the lab does with a node of either kind.
+type server interface {
+	Restart(ctx context.Context) error
+	Stop()
+	Running() bool
+	Addr() *net.TCPAddr
+}
+
+type node struct {
+	server
+	name      string
+	kind      string
+	isolation string
+	groups    []string
+	root      string
+	logPath   string
+	log       *record.Log[nodes.Event]
+	hostKeys  []string
+}
+
+func (n *node) stop() {
+	if n.server != nil {
+		n.server.Stop()
+	}
+}
+
+func (n *node) state() NodeState {
+	s := NodeState{
+		Name: n.name, Kind: n.kind, Isolation: n.isolation, Groups: n.groups, HostKeys: n.hostKeys,
+		Address: n.Addr().IP.String(), Port: n.Addr().Port, Root: n.root,
+		DataDir: "/var/lib/origin", DockerDir: "/root/.docker", Log: n.logPath, Running: n.Running(),
+	}
+	if n.isolation == isolationNone {
+		s.DataDir, s.DockerDir = filepath.Join(n.root, s.DataDir), filepath.Join(n.root, s.DockerDir)
+	}
+	if real, ok := n.server.(*sshd.Node); ok {
+		s.PID, s.Trace = real.PID(), real.TracePath()
+	}
+	return s
+}
+
+func (l *Lab) startNodes() error {
+	errs := make([]error, l.cfg.Nodes)
+	made := make([]*node, l.cfg.Nodes)
+	if l.cfg.Nodes > 0 && l.cfg.Node.Kind == KindInProcess {
+		if err := l.decideIsolation(); err != nil {
+			return err
+		}
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i := range l.cfg.Nodes {
+		groups := []string{"nodes"}
+		if i == 0 {
+			groups = []string{"masters", "etcd", "nodes"}
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			made[i], errs[i] = l.newNode(i, fmt.Sprintf("n%d", i+1), l.cfg.Node.Kind, groups)
+		})
+	}
+	wg.Wait()
+	l.addresses = l.cfg.Nodes
+	l.nodes = slices.DeleteFunc(made, func(n *node) bool { return n == nil })
+	if l.cfg.Nodes > 0 {
+		l.progress("%d nodes are up (%s)", len(l.nodes), l.cfg.Node.Kind)
+	}
+	return errors.Join(errs...)
+}
+
+// decideIsolation settles auto: a namespace where the kernel permits one.
+func (l *Lab) decideIsolation() error {
+	if l.isolation = l.cfg.Node.Isolation; l.isolation == isolationNone {
+		return nil
+	}
+	dir := l.path("probe")
+	err := private.Permitted(l.ctx, l.cfg.Self, dir)
+	switch {
+	case err == nil:
+		l.isolation = isolationNamespace
+	case l.isolation == isolationAuto:
+		l.progress("nodes see paths in %s instead of /var/lib/origin: %v", l.path("nodes"), err)
+		l.isolation = isolationNone
+	default:
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// newNode starts a node with the i-th address.
+func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) {
+	if !validName(name) {
+		return nil, fmt.Errorf("node name %q: expected letters, digits and dashes", name)
+	}
+	dir := filepath.Join(l.path("nodes"), name)
+	n := &node{name: name, kind: kind, isolation: isolationNamespace, groups: groups, root: filepath.Join(dir, "root")}
+	if err := private.Prepare(n.root); err != nil {
+		return nil, err
+	}
+	if i < filedRecords {
+		n.logPath = filepath.Join(dir, "log.jsonl")
+	}
+	var err error
+	if n.log, err = record.New[nodes.Event](n.logPath); err != nil {
+		return nil, err
+	}
+	keys := make([]*sshKey, 0, len(l.cfg.Node.HostKeyTypes))
+	for _, kind := range l.cfg.Node.HostKeyTypes {
+		k, err := newSSHKey(kind)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+		n.hostKeys = append(n.hostKeys, k.line())
+	}
+	switch kind {
+	case KindInProcess:
+		n.isolation = l.isolation
+		n.server, err = l.inProcess(n, i, keys)
+	case KindSSHD:
+		n.server, err = l.sshd(n, i, dir, keys)
+	default:
+		err = fmt.Errorf("node kind %q: expected %s or %s", kind, KindInProcess, KindSSHD)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.log.Close())
+	}
+	return n, nil
+}
+
+func (l *Lab) inProcess(n *node, i int, keys []*sshKey) (server, error) {
+	shell := nodes.Shell{Root: n.root, Grace: 2 * time.Second}
+	if n.isolation == isolationNamespace {
+		spec := private.Spec{Self: l.cfg.Self, Root: n.root, Hostname: n.name}
+		shell.Wrap = func(ctx context.Context, argv ...string) (*exec.Cmd, error) {
+			return private.Command(ctx, spec, argv...)
+		}
+	}
+	cfg := nodes.Config{
+		Name: n.name, Address: l.subnet.node(i), ClientKeys: []ssh.PublicKey{l.clientKey.signer.PublicKey()},
+		Passwords: map[string]string{}, Handler: shell, Latency: l.cfg.Node.Latency, Forwarding: true,
+		Log: n.log, Now: l.cfg.Now,
+	}
+	for _, k := range keys {
+		cfg.HostKeys = append(cfg.HostKeys, k.signer)
+	}
+	for _, a := range l.state.Accounts {
+		cfg.Passwords[a.User] = a.Password
+	}
+	return nodes.Start(l.ctx, cfg)
+}
+
+func (l *Lab) sshd(n *node, i int, dir string, keys []*sshKey) (server, error) {
+	cfg := sshd.Config{
+		Name: n.name, Address: l.subnet.node(i), Dir: dir, Root: n.root, Self: l.cfg.Self,
+		AuthorizedKey: l.clientKey.line(), Options: l.cfg.Node.SSHDOptions, Trace: l.cfg.Node.Trace,
+		Log: n.log, Now: l.cfg.Now,
+	}
+	for _, k := range keys {
+		private, err := k.encode("")
+		if err != nil {
+			return nil, err
+		}
+		cfg.HostKeys = append(cfg.HostKeys, private)
+	}
+	for _, a := range l.state.Accounts {
+		cfg.Accounts = append(cfg.Accounts, sshd.Account{User: a.User, Password: a.Password, Sudo: a.Sudo})
+	}
+	return sshd.Start(l.ctx, cfg)
+}
+
+func (l *Lab) node(name string) *node {
+	for _, n := range l.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+// validName keeps names fit for files, host names and INI.
+func validName(name string) bool {
+	return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`).MatchString(name)
+}
