@@ -1,0 +1,52 @@
+package nodefile
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+//go:embed script.sh
+var scriptSource string
+
+// The two ways to run the script.
+const (
+	opRead  = "read"
+	opWrite = "write"
+)
+
+// call is the script's arguments.
+type call struct {
+	nonce, op string
+	lockWait  int
+	runID     string
+	backup    bool
+	marker    string
+	paths     []string
+}
+
+// script is what is sent to the shell: the function without comments and
+// indentation, and the line that calls it.
+//
+// The call stands in braces: a shell that reads an unfinished last line from a
+// broken stream runs it, and half a path is a path. The closing brace is the
+// last byte before the line end, so nothing less than the whole line runs, and
+// exit stands inside so that no byte after it can be taken for a command.
+func (c call) script() string {
+	var b strings.Builder
+	for line := range strings.Lines(scriptSource) {
+		line = strings.TrimLeft(line, "\t")
+		if line != "\n" && !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	backup := "0"
+	if c.backup {
+		backup = "1"
+	}
+	args := append([]string{"oreg_node", c.nonce, c.op, strconv.Itoa(c.lockWait), c.runID, backup, c.marker}, c.paths...)
+	b.WriteString("{ " + shellescape.QuoteCommand(args) + "; exit; }\n")
+	return b.String()
+}
