@@ -191,7 +191,7 @@ func FuzzParseRoundTrip(f *testing.F) {
 		data, err := json.Marshal(map[string]any{"auths": map[string]any{key: map[string]string{"auth": auth(user, password)}}})
 		require.NoError(t, err)
 		file, err := authfile.Parse("f", data, "")
-		if user == "" || strings.Contains(user, ":") || !utf8.ValidString(user+password) || strings.HasSuffix(password, "\x00") {
+		if user == "" || strings.Contains(user, ":") || !utf8.ValidString(user+":"+password) || strings.HasSuffix(password, "\x00") {
 			return // nothing to come back, or not as it was
 		}
 		host := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(key), "https://"), "http://")
