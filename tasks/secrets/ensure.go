@@ -3,24 +3,24 @@ package secrets
 import (
 	"context"
 	"fmt"
-	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"oreg/inventory/secret"
-	"oreg/tasks/kube"
+	"oreg/tasks/dockerconfig"
 )
 
 // Job says what a secret shall hold.
 type Job struct {
 	// Namespace and Name of the secret.
 	Namespace, Name string
-	Entries         []Entry
+	Entries         []dockerconfig.Entry
 	// Run is the id that a changed secret is marked with. It has letters,
-	// digits, '-', '.' and '_' only.
+	// digits, '-', '.' and '_' only, and at most 63 of them.
 	Run string
 	// Check makes every read and no write.
 	Check bool
@@ -30,37 +30,40 @@ type Job struct {
 	Recreate bool
 	// Repair replaces malformed content; without it that is an error.
 	Repair bool
-	// Backup keeps what is replaced; see [Rollback].
+	// Backup keeps what is replaced, for [Rollback].
 	Backup bool
 	// Mask covers our secrets in what the server says.
 	Mask *secret.Masker
 }
 
-// plan is what a job makes of the secret that is there.
-type plan struct {
-	// wanted is the secret to write; nil if nothing changes.
-	wanted   *corev1.Secret
-	recreate bool
-	changes  []Change
-	notes    []string
-}
-
-// Ensure creates or updates the secret, and the ones that the old installer
-// made for the same hosts; and it judges the other credential secrets of the
-// namespace. The first result is the secret's own, the others are the
-// installer's; the warnings are about the namespace's other secrets.
+// Ensure creates or updates the secret, and updates the ones that the old
+// installer made for the same hosts; and it judges the other credential
+// secrets of the namespace. The first result is the secret's own, the others
+// are the installer's; the warnings are about the namespace's other secrets.
 func Ensure(ctx context.Context, client Client, job Job) (results []Result, warnings []string) {
 	s := store{client: client, mask: job.Mask}
 	own := s.ensure(ctx, job)
 	results = append(results, own)
-	if own.Err != nil {
+	if hopeless(own.Err) {
 		return results, nil
 	}
 	others, warnings := s.others(ctx, job)
 	for _, o := range others {
-		results = append(results, s.ensure(ctx, o))
+		if o.installers && (!o.malformed || job.Repair) {
+			mine := job
+			mine.Name, mine.Entries = o.name, o.entries
+			mine.Prune, mine.Recreate = false, false
+			results = append(results, s.ensure(ctx, mine))
+			continue
+		}
+		warnings = append(warnings, o.complaints...)
 	}
 	return results, warnings
+}
+
+// Put creates or updates one secret and looks at no other.
+func Put(ctx context.Context, client Client, job Job) Result {
+	return store{client: client, mask: job.Mask}.ensure(ctx, job)
 }
 
 func (s store) ensure(ctx context.Context, job Job) Result {
@@ -74,7 +77,7 @@ func (s store) ensure(ctx context.Context, job Job) Result {
 		if err != nil {
 			return err
 		}
-		result.Changes, result.Notes = p.changes, p.notes
+		result.Diff, result.Warnings, result.Notes = p.diff, p.warnings, p.notes
 		switch {
 		case p.wanted == nil:
 			result.Status = StatusUnchanged
@@ -90,197 +93,117 @@ func (s store) ensure(ctx context.Context, job Job) Result {
 			}
 			return nil
 		}
-		return s.write(ctx, job, present, p)
+		if job.Backup {
+			if err := s.keep(ctx, job.Run, present, p.wanted, p.recreate); err != nil {
+				return err
+			}
+		}
+		return s.write(ctx, present, p.wanted, p.recreate)
 	})
 	if err != nil {
-		result.Status, result.Err, result.Changes = StatusFailed, err, nil
+		return Result{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Err: err}
 	}
 	return result
 }
 
-func (s store) write(ctx context.Context, job Job, present *corev1.Secret, p plan) error {
+// cleanupTimeout bounds what is put back after the run was told to stop.
+const cleanupTimeout = 10 * time.Second
+
+// write makes wanted of present.
+func (s store) write(ctx context.Context, present, wanted *corev1.Secret, recreate bool) error {
 	switch {
 	case present == nil:
-		return s.create(ctx, p.wanted)
-	case p.recreate:
-		if err := s.remove(ctx, present); err != nil {
-			return err
-		}
-		return s.create(ctx, p.wanted)
+		return s.create(ctx, wanted)
+	case !recreate:
+		return s.update(ctx, wanted)
 	}
-	return s.update(ctx, p.wanted)
-}
-
-// plan decides; it makes no request.
-func (job Job) plan(present *corev1.Secret) (plan, error) {
-	var p plan
-	base := present
-	if base == nil {
-		base = &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: job.Namespace, Name: job.Name},
-			Type:       corev1.SecretTypeDockerConfigJson,
-		}
+	if err := s.remove(ctx, present); err != nil {
+		return err
 	}
-	next := base.DeepCopy()
-	if reason := unusable(base); reason != nil {
-		if !job.Recreate {
-			return p, reason
-		}
-		p.recreate = true
-		next = fresh(base)
-		p.notes = append(p.notes, "made anew: "+reason.Message)
-	}
-	key := dataKey(next.Type)
-	c, err := parseContent(next.Type, next.Data[key])
-	var bad []string
+	err := s.create(ctx, wanted)
 	if err == nil {
-		bad = c.malformed()
-	} else {
-		bad = []string{err.Error()}
+		return nil
 	}
-	if len(bad) > 0 {
-		if !job.Repair {
-			return p, &kube.Error{
-				Cause:   kube.CauseWrongType,
-				Message: fmt.Sprintf("secret %q in namespace %q is malformed (%s); every registry in it is lost to its readers", job.Name, job.Namespace, strings.Join(bad, "; ")),
-				Hint:    "--repair takes out what is malformed, after a backup",
-			}
-		}
-		c = repaired(c, next.Type)
-		p.notes = append(p.notes, "repaired: "+strings.Join(bad, "; "))
+	// Between two stools: what was there is better than nothing.
+	back := present.DeepCopy()
+	back.ResourceVersion, back.UID = "", ""
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if backErr := s.create(cleanup, back); backErr != nil {
+		return fmt.Errorf("%w; and the secret that it was to replace, now deleted, could not be put back: %w", err, backErr)
 	}
-	for _, e := range job.Entries {
-		if change := c.put(e); change != nil {
-			p.changes = append(p.changes, *change)
-		}
-	}
-	managed := hostsOf(base)
-	for _, e := range job.Entries {
-		managed[e.Key] = true
-	}
-	if job.Prune {
-		for _, host := range slices.Sorted(maps.Keys(managed)) {
-			if slices.ContainsFunc(job.Entries, func(e Entry) bool { return normal(e.Key) == normal(host) }) {
-				continue
-			}
-			if change := c.remove(host); change != nil {
-				p.changes = append(p.changes, *change)
-			}
-			delete(managed, host)
-		}
-	}
-	changed := len(p.changes) > 0 || len(bad) > 0 || p.recreate || present == nil
-	if changed {
-		data, err := c.marshal()
+	return err
+}
+
+// installerName is the form of the names that openshift-ansible's
+// stream_secrets.yml gave to the secrets of additional registries: the md5 sum
+// of the host as the inventory spelled it, which may differ from the key.
+var installerName = regexp.MustCompile(`^o-a-[0-9a-f]{32}$`)
+
+// other is another credential secret of a namespace.
+type other struct {
+	name string
+	// installers: the old installer made it, and it names one of our hosts.
+	installers bool
+	malformed  bool
+	// entries are those of the job whose registry it names; differing says
+	// which of them it has another login for.
+	entries   []dockerconfig.Entry
+	differing []string
+	// complaints are for the user, nil for a secret that does no harm.
+	complaints []string
+}
+
+// others looks at the namespace's other credential secrets. Image import takes
+// the first secret that names the registry, so that another value elsewhere may
+// win, and a malformed one blocks every import. That they cannot be listed is
+// a warning: one secret may be all that a user has a right to.
+func (s store) others(ctx context.Context, job Job) (found []other, warnings []string) {
+	for _, t := range []corev1.SecretType{corev1.SecretTypeDockerConfigJson, corev1.SecretTypeDockercfg} {
+		list, err := s.ofType(ctx, job.Namespace, t)
 		if err != nil {
-			return p, fmt.Errorf("secret %q in namespace %q: %w", job.Name, job.Namespace, err)
+			return found, append(warnings, fmt.Sprintf("the other secrets of namespace %q were not looked at: %v", job.Namespace, err))
 		}
-		if next.Data == nil {
-			next.Data = map[string][]byte{}
+		for _, o := range list {
+			if o.Name != job.Name {
+				found = append(found, judge(o, job.Entries))
+			}
 		}
-		next.Data[key] = data
 	}
-	notes, marked := mark(next, managed)
-	p.notes = append(p.notes, notes...)
-	if changed || marked {
-		setAnnotation(next, RunAnnotation, job.Run)
-		p.wanted = next
-	}
-	return p, nil
+	return found, warnings
 }
 
-// unusable says why a secret cannot be updated in place.
-func unusable(o *corev1.Secret) *kube.Error {
-	if dataKey(o.Type) == "" {
-		return &kube.Error{
-			Cause:   kube.CauseWrongType,
-			Message: fmt.Sprintf("secret %q in namespace %q has type %s, and a secret's type cannot be changed; wanted %s", o.Name, o.Namespace, o.Type, corev1.SecretTypeDockerConfigJson),
-			Hint:    "--recreate deletes it and makes it anew, after a backup",
+// judge compares a secret with what its namespace should hold.
+func judge(o corev1.Secret, wanted []dockerconfig.Entry) other {
+	present, form := content(&o)
+	result := other{name: o.Name}
+	logins, err := dockerconfig.Entries(present, form)
+	if err != nil {
+		result.malformed = true
+		result.installers = installerName.MatchString(o.Name)
+		result.complaints = append(result.complaints, fmt.Sprintf("secret %q in namespace %q blocks every image import of the namespace: %v", o.Name, o.Namespace, err))
+		return result
+	}
+	for _, e := range wanted {
+		named, differs := false, false
+		for _, l := range logins {
+			if dockerconfig.SameRegistry(l.Key, e.Key) {
+				named = true
+				differs = differs || l.User != e.User || !l.Password.Equal(e.Password)
+			}
+		}
+		if named {
+			result.entries = append(result.entries, e)
+		}
+		if differs {
+			result.differing = append(result.differing, dockerconfig.Key(e.Key))
 		}
 	}
-	if o.Immutable != nil && *o.Immutable {
-		return &kube.Error{
-			Cause:   kube.CauseRejected,
-			Message: fmt.Sprintf("secret %q in namespace %q is immutable: its data can never change", o.Name, o.Namespace),
-			Hint:    "--recreate deletes it and makes it anew without that mark, after a backup",
-		}
+	slices.Sort(result.differing)
+	result.installers = len(result.entries) > 0 && installerName.MatchString(o.Name)
+	if len(result.differing) > 0 {
+		result.complaints = append(result.complaints, fmt.Sprintf("secret %q in namespace %q has another login for %s: image import takes the first that it finds",
+			o.Name, o.Namespace, strings.Join(result.differing, ", ")))
 	}
-	return nil
-}
-
-// fresh is a secret of the wanted type with the metadata of another one; its
-// entries too where that one's type has entries.
-func fresh(o *corev1.Secret) *corev1.Secret {
-	next := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: o.Namespace, Name: o.Name,
-			Labels: maps.Clone(o.Labels), Annotations: maps.Clone(o.Annotations),
-		},
-		Type: corev1.SecretTypeDockerConfigJson,
-	}
-	if key := dataKey(o.Type); key != "" {
-		next.Type = o.Type
-		next.Data = map[string][]byte{key: slices.Clone(o.Data[key])}
-	}
-	return next
-}
-
-// repaired drops the malformed entries, or everything if the whole is
-// malformed.
-func repaired(c *content, t corev1.SecretType) *content {
-	if c == nil {
-		// Empty content always parses.
-		c, _ = parseContent(t, nil)
-		return c
-	}
-	for key, raw := range c.auths {
-		if _, _, err := decode(raw); err != nil {
-			delete(c.auths, key)
-		}
-	}
-	return c
-}
-
-// hostsOf reads the annotation.
-func hostsOf(o *corev1.Secret) map[string]bool {
-	hosts := map[string]bool{}
-	for host := range strings.SplitSeq(o.Annotations[HostsAnnotation], ",") {
-		if host != "" {
-			hosts[host] = true
-		}
-	}
-	return hosts
-}
-
-// mark sets the label and the annotation and takes kubectl's copy away. It
-// reports whether anything changed.
-func mark(o *corev1.Secret, hosts map[string]bool) (notes []string, changed bool) {
-	switch other := o.Labels[ManagedByLabel]; other {
-	case ManagedBy:
-	case "":
-		if o.Labels == nil {
-			o.Labels = map[string]string{}
-		}
-		o.Labels[ManagedByLabel] = ManagedBy
-		changed = true
-	default:
-		notes = append(notes, fmt.Sprintf("labelled as managed by %q, which may put the old content back", other))
-	}
-	if list := strings.Join(slices.Sorted(maps.Keys(hosts)), ","); o.Annotations[HostsAnnotation] != list {
-		setAnnotation(o, HostsAnnotation, list)
-		changed = true
-	}
-	if _, ok := o.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
-		delete(o.Annotations, corev1.LastAppliedConfigAnnotation)
-		notes = append(notes, "removed kubectl's last-applied annotation, which kept the old password")
-		changed = true
-	}
-	return notes, changed
-}
-
-func setAnnotation(o *corev1.Secret, name, value string) {
-	if o.Annotations == nil {
-		o.Annotations = map[string]string{}
-	}
-	o.Annotations[name] = value
+	return result
 }

@@ -1,8 +1,12 @@
 package secrets
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,27 +21,58 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"oreg/inventory/secret"
+	"oreg/tasks/dockerconfig"
 	"oreg/tasks/kube"
 )
 
-const testRun = "20261121T101500Z-3f9c"
+const (
+	testRun  = "20261121T101500Z-3f9c"
+	laterRun = "20261122T090000Z-77aa"
+	registry = "registry.example.com"
+)
 
+// testJob wants two logins, one of them awkward.
 func testJob() Job {
 	return Job{
 		Namespace: DefaultNamespace, Name: DefaultName, Run: testRun,
-		Entries: []Entry{
-			{Key: "registry.example.com", User: "lab|svc", Password: secret.New(`p$'"#\ ;& ü`)},
-			{Key: "https://index.docker.io/v1/", User: "hub", Password: secret.New("hub-password")},
+		Entries: []dockerconfig.Entry{
+			{Key: registry, User: "lab|svc", Password: secret.New(`p$'"#\ ;& ü`)},
+			{Key: "docker.io", User: "hub", Password: secret.New("hub-password")},
 		},
+	}
+}
+
+// dockerconfigjson is a secret of the newer type.
+func dockerconfigjson(name, content string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: name},
+		Type:       corev1.SecretTypeDockerConfigJson,
+		Data:       map[string][]byte{corev1.DockerConfigJsonKey: []byte(content)},
+	}
+}
+
+// dockercfg is a secret of the older type.
+func dockercfg(name, content string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: name},
+		Type:       corev1.SecretTypeDockercfg,
+		Data:       map[string][]byte{corev1.DockerConfigKey: []byte(content)},
 	}
 }
 
 // stored reads what the fake server holds.
 func stored(t *testing.T, client *fake.Clientset, name string) *corev1.Secret {
 	t.Helper()
-	o, err := client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), name, metav1.GetOptions{})
+	o, err := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("secrets"), DefaultNamespace, name)
 	require.NoError(t, err)
-	return o
+	return o.(*corev1.Secret)
+}
+
+// absent fails if the fake server holds the secret.
+func absent(t *testing.T, client *fake.Clientset, name string) {
+	t.Helper()
+	_, err := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("secrets"), DefaultNamespace, name)
+	require.True(t, apierrors.IsNotFound(err), "secret %s: %v", name, err)
 }
 
 // auths decodes a newer secret without the code under test.
@@ -50,8 +85,9 @@ func auths(t *testing.T, o *corev1.Secret) map[string]map[string]string {
 	return file.Auths
 }
 
-// writes counts requests that would change something.
-func writes(client *fake.Clientset) (verbs []string) {
+// writes lists the requests that change something.
+func writes(client *fake.Clientset) []string {
+	verbs := []string{}
 	for _, a := range client.Actions() {
 		switch a.GetVerb() {
 		case "get", "list", "watch":
@@ -62,6 +98,14 @@ func writes(client *fake.Clientset) (verbs []string) {
 	return verbs
 }
 
+// cause is the cause of a failed result.
+func cause(t *testing.T, err error) kube.Cause {
+	t.Helper()
+	var known *kube.Error
+	require.ErrorAs(t, err, &known)
+	return known.Cause
+}
+
 func TestC1_CreateThenUnchangedThenUpdate(t *testing.T) {
 	client := fake.NewClientset()
 	job := testJob()
@@ -70,18 +114,19 @@ func TestC1_CreateThenUnchangedThenUpdate(t *testing.T) {
 	require.Len(t, results, 1)
 	require.NoError(t, results[0].Err)
 	assert.Equal(t, StatusCreated, results[0].Status)
+	assert.Equal(t, []string{"+ registry.example.com: user lab|svc", "+ https://index.docker.io/v1/: user hub"}, results[0].Diff)
 	assert.Empty(t, warnings)
 	o := stored(t, client, DefaultName)
 	assert.Equal(t, corev1.SecretTypeDockerConfigJson, o.Type)
-	assert.Equal(t, ManagedBy, o.Labels[ManagedByLabel])
-	assert.Equal(t, testRun, o.Annotations[RunAnnotation])
-	assert.Equal(t, "https://index.docker.io/v1/,registry.example.com", o.Annotations[HostsAnnotation])
+	assert.Equal(t, map[string]string{ManagedByLabel: ManagedBy}, o.Labels)
+	assert.Equal(t, map[string]string{RunAnnotation: testRun, HostsAnnotation: "https://index.docker.io/v1/,registry.example.com"}, o.Annotations)
 	assert.Equal(t, map[string]string{
 		"username": "lab|svc", "password": `p$'"#\ ;& ü`, "auth": "bGFifHN2YzpwJCciI1wgOyYgw7w=",
-	}, auths(t, o)["registry.example.com"])
+	}, auths(t, o)[registry])
+	assert.Empty(t, o.StringData)
 
 	client.ClearActions()
-	job.Run = "20261122T000000Z-0000"
+	job.Run = laterRun
 	results, _ = Ensure(t.Context(), client, job)
 	assert.Equal(t, StatusUnchanged, results[0].Status)
 	assert.Empty(t, writes(client))
@@ -90,30 +135,149 @@ func TestC1_CreateThenUnchangedThenUpdate(t *testing.T) {
 	job.Entries[1].Password = secret.New("rotated")
 	results, _ = Ensure(t.Context(), client, job)
 	assert.Equal(t, StatusUpdated, results[0].Status)
-	assert.Equal(t, []Change{{Host: "https://index.docker.io/v1/", Kind: Changed, User: "hub", Detail: "password"}}, results[0].Changes)
+	assert.Equal(t, []string{"~ https://index.docker.io/v1/: password changed"}, results[0].Diff)
 	o = stored(t, client, DefaultName)
 	assert.Equal(t, "rotated", auths(t, o)["https://index.docker.io/v1/"]["password"])
-	assert.Equal(t, job.Run, o.Annotations[RunAnnotation])
+	assert.Equal(t, laterRun, o.Annotations[RunAnnotation])
 }
 
-func TestO6_CheckWritesNothing(t *testing.T) {
-	client := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: DefaultNamespace}})
+func TestC1_SameLoginInAForeignSecretIsUnchanged(t *testing.T) {
+	// As the installer made it: with an email, without any mark of ours.
+	client := fake.NewClientset(dockerconfigjson(DefaultName,
+		`{"auths":{"registry.example.com":{"username":"u","password":"p","email":"openshift@openshift.com","auth":"dTpw"}}}`))
 	job := testJob()
-	job.Check = true
+	job.Entries = []dockerconfig.Entry{{Key: registry, User: "u", Password: secret.New("p")}}
 	results, _ := Ensure(t.Context(), client, job)
 	require.NoError(t, results[0].Err)
-	assert.Equal(t, StatusCreated, results[0].Status)
-	assert.Empty(t, writes(client))
-
-	job.Namespace = "elsewhere"
-	results, _ = Ensure(t.Context(), client, job)
-	var known *kube.Error
-	require.ErrorAs(t, results[0].Err, &known)
-	assert.Equal(t, kube.CauseNamespaceMissing, known.Cause)
+	assert.Equal(t, StatusUnchanged, results[0].Status)
 	assert.Empty(t, writes(client))
 }
 
-func TestC6_ConflictMergesAnew(t *testing.T) {
+func TestC2_InstallersSecretsAreUpdatedWhereTheyExist(t *testing.T) {
+	// The installer hashed the host as it was spelled; the key may differ.
+	sum := md5.Sum([]byte("Registry.Example.com"))
+	installers := "o-a-" + hex.EncodeToString(sum[:])
+	unrelated := "o-a-00000000000000000000000000000000"
+	client := fake.NewClientset(
+		dockerconfigjson(installers, `{"auths":{"https://Registry.Example.com":{"username":"u","password":"old","email":"e","auth":"dTpvbGQ="}}}`),
+		dockerconfigjson(unrelated, `{"auths":{"gone.example.com":{"auth":"dTpvbGQ="}}}`),
+	)
+	job := testJob()
+	results, warnings := Ensure(t.Context(), client, job)
+	require.Len(t, results, 2)
+	assert.Equal(t, installers, results[1].Name)
+	assert.Equal(t, StatusUpdated, results[1].Status)
+	assert.Empty(t, warnings)
+	got := auths(t, stored(t, client, installers))
+	require.Len(t, got, 1, "only the registries that it named")
+	assert.Equal(t, `p$'"#\ ;& ü`, got[registry]["password"])
+	assert.NotContains(t, stored(t, client, unrelated).Labels, ManagedByLabel)
+
+	client.ClearActions()
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, StatusUnchanged, results[1].Status)
+	assert.Empty(t, writes(client))
+}
+
+func TestC3_OlderTypeIsUpdatedInItsOwnForm(t *testing.T) {
+	client := fake.NewClientset(dockercfg(DefaultName, `{"other.example.com":{"auth":"bzpv"},"registry.example.com":{"auth":"dTpvbGQ="}}`))
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	o := stored(t, client, DefaultName)
+	assert.Equal(t, corev1.SecretTypeDockercfg, o.Type)
+	assert.NotContains(t, o.Data, corev1.DockerConfigJsonKey)
+	var got map[string]map[string]string
+	require.NoError(t, json.Unmarshal(o.Data[corev1.DockerConfigKey], &got))
+	assert.Equal(t, "lab|svc", got[registry]["username"])
+	assert.Equal(t, map[string]string{"auth": "bzpv"}, got["other.example.com"])
+}
+
+func TestC3_ForeignTypeAndImmutable(t *testing.T) {
+	yes := true
+	immutable := dockerconfigjson(DefaultName, `{"auths":{"other.example.com":{"auth":"bzpv"}}}`)
+	immutable.Immutable = &yes
+	for name, tt := range map[string]struct {
+		present *corev1.Secret
+		cause   kube.Cause
+		says    string
+		kept    int
+	}{
+		"opaque": {&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: DefaultName, Labels: map[string]string{"team": "a"}},
+			Type:       corev1.SecretTypeOpaque, Data: map[string][]byte{"k": []byte("v")},
+		}, kube.CauseWrongType, "type Opaque", 2},
+		"immutable": {immutable, kube.CauseRejected, "immutable", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(tt.present)
+			job := testJob()
+			job.Backup = true
+			results, _ := Ensure(t.Context(), client, job)
+			assert.Equal(t, StatusFailed, results[0].Status)
+			assert.Equal(t, tt.cause, cause(t, results[0].Err))
+			require.ErrorContains(t, results[0].Err, tt.says)
+			assert.Empty(t, writes(client))
+
+			job.Recreate = true
+			results, _ = Ensure(t.Context(), client, job)
+			require.NoError(t, results[0].Err)
+			assert.Equal(t, StatusUpdated, results[0].Status)
+			assert.Equal(t, []string{"create secrets", "delete secrets", "create secrets"}, writes(client), "the backup comes first")
+			o := stored(t, client, DefaultName)
+			assert.Equal(t, corev1.SecretTypeDockerConfigJson, o.Type)
+			assert.Nil(t, o.Immutable)
+			assert.Len(t, auths(t, o), tt.kept)
+			assert.Equal(t, tt.present.Labels["team"], o.Labels["team"])
+
+			backups, err := Backups(t.Context(), client, DefaultNamespace, testRun, nil)
+			require.NoError(t, err)
+			undone := Rollback(t.Context(), client, backups, false, nil)
+			require.NoError(t, undone[0].Err)
+			assert.Equal(t, StatusRestored, undone[0].Status)
+			back := stored(t, client, DefaultName)
+			assert.Equal(t, tt.present.Type, back.Type)
+			assert.Equal(t, tt.present.Data, back.Data)
+			assert.Equal(t, tt.present.Immutable, back.Immutable)
+			assert.Equal(t, tt.present.Labels, back.Labels)
+		})
+	}
+}
+
+func TestC3_RecreatePutsTheOldOneBackWhenTheNewOneIsRefused(t *testing.T) {
+	old := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: DefaultName},
+		Type:       corev1.SecretTypeOpaque, Data: map[string][]byte{"k": []byte("v")},
+	}
+	client := fake.NewClientset(old)
+	client.PrependReactor("create", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		if o := a.(clienttesting.CreateAction).GetObject().(*corev1.Secret); o.Type == corev1.SecretTypeDockerConfigJson {
+			return true, nil, apierrors.NewBadRequest("webhook says no")
+		}
+		return false, nil, nil
+	})
+	job := testJob()
+	job.Recreate = true
+	results, _ := Ensure(t.Context(), client, job)
+	assert.Equal(t, kube.CauseRejected, cause(t, results[0].Err))
+	assert.Equal(t, old.Data, stored(t, client, DefaultName).Data)
+}
+
+func TestC4_LastAppliedIsRemovedAndSaid(t *testing.T) {
+	o := dockerconfigjson(DefaultName, `{"auths":{"registry.example.com":{"auth":"dTpw"}}}`)
+	o.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"data":{".dockerconfigjson":"old"}}`, "mine": "stays"}
+	client := fake.NewClientset(o)
+	job := testJob()
+	job.Entries = []dockerconfig.Entry{{Key: registry, User: "u", Password: secret.New("p")}}
+	results, _ := Ensure(t.Context(), client, job)
+	require.NoError(t, results[0].Err)
+	assert.Equal(t, StatusUpdated, results[0].Status, "although the login is the same")
+	assert.Contains(t, strings.Join(results[0].Notes, "\n"), "last-applied")
+	got := stored(t, client, DefaultName).Annotations
+	assert.NotContains(t, got, corev1.LastAppliedConfigAnnotation)
+	assert.Equal(t, "stays", got["mine"])
+}
+
+func TestC6_ConflictReadsAndMergesAnew(t *testing.T) {
 	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{"other.example.com":{"auth":"bzpv"}}}`))
 	var once sync.Once
 	client.PrependReactor("update", "secrets", func(clienttesting.Action) (handled bool, _ runtime.Object, err error) {
@@ -134,36 +298,190 @@ func TestC6_ConflictMergesAnew(t *testing.T) {
 	assert.Equal(t, map[string]string{"auth": "bDps"}, got["late.example.com"])
 }
 
-func TestForbiddenIsNotRetriedAndNamesTheRight(t *testing.T) {
-	for _, allowed := range []bool{false, true} {
-		client := fake.NewClientset()
-		tries := 0
-		client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-			tries++
-			return true, nil, apierrors.NewForbidden(corev1.Resource("secrets"), DefaultName, errors.New("no"))
+func TestC6_CreatedByAnotherInTheMeantime(t *testing.T) {
+	client := fake.NewClientset()
+	var once sync.Once
+	client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		once.Do(func() {
+			if err := client.Tracker().Add(dockerconfigjson(DefaultName, `{"auths":{"late.example.com":{"auth":"bDps"}}}`)); err != nil {
+				t.Error(err)
+			}
 		})
-		client.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
-			o := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
-			o.Status.Allowed = allowed
-			return true, o, nil
+		return false, nil, nil
+	})
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	assert.Equal(t, StatusUpdated, results[0].Status)
+	assert.Len(t, auths(t, stored(t, client, DefaultName)), 3)
+}
+
+func TestFailuresAreNotRetriedAndNameTheRight(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err     error
+		allowed bool
+		cause   kube.Cause
+	}{
+		"forbidden":         {apierrors.NewForbidden(corev1.Resource("secrets"), DefaultName, errors.New("no")), false, kube.CauseForbidden},
+		"quota":             {apierrors.NewForbidden(corev1.Resource("secrets"), DefaultName, errors.New("exceeded quota")), true, kube.CauseRejected},
+		"invalid":           {apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("Secret").GroupKind(), DefaultName, nil), false, kube.CauseRejected},
+		"namespace missing": {apierrors.NewNotFound(corev1.Resource("namespaces"), DefaultNamespace), false, kube.CauseNamespaceMissing},
+		"unauthorized":      {apierrors.NewUnauthorized("expired"), false, kube.CauseUnauthorized},
+		"server trouble":    {apierrors.NewInternalError(errors.New("etcd")), false, kube.CauseAPIUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset()
+			tries := 0
+			client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+				tries++
+				return true, nil, tt.err
+			})
+			client.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				o := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+				o.Status.Allowed = tt.allowed
+				return true, o, nil
+			})
+			results, _ := Ensure(t.Context(), client, testJob())
+			require.NotEmpty(t, results)
+			assert.Equal(t, StatusFailed, results[0].Status)
+			assert.Equal(t, tt.cause, cause(t, results[0].Err))
+			assert.Equal(t, 1, tries)
+			if tt.cause == kube.CauseForbidden {
+				require.ErrorContains(t, results[0].Err, `create secrets "imagestreamsecret" in namespace "openshift"`)
+			}
 		})
-		results, _ := Ensure(t.Context(), client, testJob())
-		var known *kube.Error
-		require.ErrorAs(t, results[0].Err, &known)
-		assert.Equal(t, 1, tries)
-		assert.ErrorContains(t, known, `create secrets "imagestreamsecret" in namespace "openshift"`)
-		if allowed {
-			assert.Equal(t, kube.CauseRejected, known.Cause)
-		} else {
-			assert.Equal(t, kube.CauseForbidden, known.Cause)
-		}
 	}
 }
 
-func dockerconfigjson(name, content string) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: name},
-		Type:       corev1.SecretTypeDockerConfigJson,
-		Data:       map[string][]byte{corev1.DockerConfigJsonKey: []byte(content)},
-	}
+func TestO6_CheckReadsAllAndWritesNothing(t *testing.T) {
+	client := fake.NewClientset(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: DefaultNamespace}},
+		dockerconfigjson("o-a-0123456789abcdef0123456789abcdef", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`),
+	)
+	job := testJob()
+	job.Check, job.Backup = true, true
+	results, _ := Ensure(t.Context(), client, job)
+	require.Len(t, results, 2)
+	assert.Equal(t, StatusCreated, results[0].Status)
+	assert.Equal(t, StatusUpdated, results[1].Status)
+	assert.NotEmpty(t, results[1].Diff)
+
+	job.Namespace = "elsewhere"
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, kube.CauseNamespaceMissing, cause(t, results[0].Err))
+
+	job.Namespace = DefaultNamespace
+	Remove(t.Context(), client, job, []string{registry})
+	Verify(t.Context(), client, job)
+	assert.Empty(t, writes(client))
+}
+
+func TestC11_OtherSecretsOfTheNamespaceAreJudged(t *testing.T) {
+	client := fake.NewClientset(
+		dockerconfigjson("good", `{"auths":{"registry.example.com":{"username":"lab|svc","password":"p$'\"#\\ ;& ü"}}}`),
+		dockerconfigjson("different", `{"auths":{"https://registry.example.com/v1/":{"auth":"dTpvbGQ="}}}`),
+		dockercfg("broken", `{"third.example.com":{"auth":"not base64!"}}`),
+		dockercfg("unrelated", `{"third.example.com":{"auth":"dTpw"}}`),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: "opaque"}, Type: corev1.SecretTypeOpaque},
+	)
+	_, warnings := Ensure(t.Context(), client, testJob())
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[0], `"different"`)
+	assert.Contains(t, warnings[0], "another login for registry.example.com")
+	assert.Contains(t, warnings[1], `"broken"`)
+	assert.Contains(t, warnings[1], "third.example.com")
+	assert.NotContains(t, fmt.Sprint(warnings), "not base64!")
+}
+
+func TestOtherSecretsThatMayNotBeListedAreAWarning(t *testing.T) {
+	client := fake.NewClientset()
+	client.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("secrets"), "", errors.New("no"))
+	})
+	results, warnings := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "were not looked at")
+}
+
+func TestR9_MalformedSecretIsLeftAloneUntilRepair(t *testing.T) {
+	content := `{"auths":{"bad.example.com":{"auth":"c2VjcmV0LXdpdGhvdXQtY29sb24="},"good.example.com":{"auth":"dTpw"}},"credsStore":""}`
+	client := fake.NewClientset(dockerconfigjson(DefaultName, content))
+	job := testJob()
+	results, _ := Ensure(t.Context(), client, job)
+	assert.Equal(t, kube.CauseWrongType, cause(t, results[0].Err))
+	require.ErrorContains(t, results[0].Err, "bad.example.com")
+	assert.NotContains(t, results[0].Err.Error(), "c2VjcmV0")
+	assert.Equal(t, content, string(stored(t, client, DefaultName).Data[corev1.DockerConfigJsonKey]))
+
+	job.Repair = true
+	results, _ = Ensure(t.Context(), client, job)
+	require.NoError(t, results[0].Err)
+	got := auths(t, stored(t, client, DefaultName))
+	assert.NotContains(t, got, "bad.example.com")
+	assert.Contains(t, got, "good.example.com")
+	assert.Len(t, got, 3)
+}
+
+func TestPruneTakesOnlyWhatOregWrote(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{"theirs.example.com":{"auth":"dTpw"}}}`))
+	job := testJob()
+	Ensure(t.Context(), client, job)
+	job.Entries = job.Entries[:1]
+	results, _ := Ensure(t.Context(), client, job)
+	assert.Equal(t, StatusUnchanged, results[0].Status, "without --prune nothing goes")
+
+	job.Prune = true
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, []string{"- https://index.docker.io/v1/: user hub"}, results[0].Diff)
+	o := stored(t, client, DefaultName)
+	assert.Equal(t, registry, o.Annotations[HostsAnnotation])
+	got := auths(t, o)
+	assert.Contains(t, got, "theirs.example.com")
+	assert.NotContains(t, got, "https://index.docker.io/v1/")
+
+	client.ClearActions()
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, StatusUnchanged, results[0].Status)
+	assert.Empty(t, writes(client))
+}
+
+func TestAnotherManagersLabelStays(t *testing.T) {
+	o := dockerconfigjson(DefaultName, `{"auths":{}}`)
+	o.Labels = map[string]string{ManagedByLabel: "Helm"}
+	client := fake.NewClientset(o)
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, results[0].Warnings, 1)
+	assert.Contains(t, results[0].Warnings[0], `"Helm"`)
+	assert.Equal(t, "Helm", stored(t, client, DefaultName).Labels[ManagedByLabel])
+}
+
+func TestR10_HelperInASecretIsAWarning(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{},"credHelpers":{"registry.example.com":"desktop"}}`))
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, results[0].Warnings, 1)
+	assert.Contains(t, results[0].Warnings[0], "credHelpers")
+}
+
+// No word of a result or error carries a password, however it is printed.
+func TestS1_NothingShowsASecret(t *testing.T) {
+	canary := "canary-4711-secret"
+	job := testJob()
+	job.Entries[0].Password = secret.New(canary)
+	job.Mask = secret.NewMasker(job.Entries[0].Password)
+	job.Backup = true
+	client := fake.NewClientset(dockerconfigjson("different", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`))
+	results, warnings := Ensure(t.Context(), client, job)
+	text := fmt.Sprintf("%+v %v", results, warnings)
+	client.PrependReactor("update", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewBadRequest("hook: object was " + canary)
+	})
+	job.Entries[1].Password = secret.New("next")
+	results, _ = Ensure(t.Context(), client, job)
+	text += fmt.Sprintf("%+v %v", results, results[0].Err)
+	require.Contains(t, text, "hook: object was")
+	assert.NotContains(t, text, canary)
+	verified, _ := Verify(t.Context(), client, job)
+	assert.NotContains(t, fmt.Sprintf("%+v", verified), canary)
 }

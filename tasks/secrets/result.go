@@ -1,10 +1,9 @@
 package secrets
 
 import (
-	"fmt"
+	corev1 "k8s.io/api/core/v1"
 
-	"oreg/inventory"
-	"oreg/inventory/secret"
+	"oreg/tasks/dockerconfig"
 )
 
 // The secret that image streams of the openshift namespace are imported with.
@@ -24,7 +23,8 @@ const (
 // Status is what became of a secret, in the words of the JSON report.
 type Status string
 
-// The statuses. With Check, Created, Updated and Removed say what would be.
+// The statuses. In check mode created, updated, removed and restored say what
+// would become of it.
 const (
 	StatusCreated   Status = "created"
 	StatusUpdated   Status = "updated"
@@ -37,73 +37,39 @@ const (
 	StatusFailed    Status = "failed"
 )
 
-// Entry is one credential as a secret holds it.
-type Entry struct {
-	// Key is the registry as config.json names it: host[:port][/path], and
-	// https://index.docker.io/v1/ for Docker Hub.
-	Key      string
-	User     string
-	Password secret.Text
-}
-
-// Entries turns the inventory's credentials into entries.
-func Entries(credentials []inventory.Credential) []Entry {
-	entries := make([]Entry, 0, len(credentials))
-	seen := map[string]bool{}
-	for _, c := range credentials {
-		key := c.Host
-		switch {
-		case c.Scope != "":
-			key += "/" + c.Scope
-		case c.Host == "docker.io":
-			key = "https://index.docker.io/v1/"
-		}
-		if !seen[key] {
-			seen[key] = true
-			entries = append(entries, Entry{Key: key, User: c.User, Password: c.Password})
-		}
-	}
-	return entries
-}
-
-// ChangeKind says what happens to an entry.
-type ChangeKind string
-
-// The kinds of changes.
-const (
-	Added   ChangeKind = "added"
-	Changed ChangeKind = "changed"
-	Removed ChangeKind = "removed"
-)
-
-// Change is what happens to one entry of a secret, without its value.
-type Change struct {
-	Host string
-	Kind ChangeKind
-	// User is the new one, empty for a removal.
-	User string
-	// Detail says what differs: "password", "user and password", ...
-	Detail string
-}
-
-// String is a line of a diff.
-func (c Change) String() string {
-	switch c.Kind {
-	case Added:
-		return fmt.Sprintf("+ %s (user %s)", c.Host, c.User)
-	case Removed:
-		return "- " + c.Host
-	}
-	return fmt.Sprintf("~ %s (user %s): %s", c.Host, c.User, c.Detail)
-}
-
 // Result is what became of one secret.
 type Result struct {
 	Namespace, Name string
 	Status          Status
-	Changes         []Change
-	// Notes say what else was done or seen; they hold no secret.
-	Notes []string
-	// Err is an error of package kube in most cases.
+	// Diff has a line for each entry that changes, as [dockerconfig.Diff]
+	// writes them; for [Verify] a line for each difference. No line holds a
+	// secret.
+	Diff []string
+	// Warnings are about this secret; somebody should act on them. Notes are
+	// an account of what was done. Neither holds a secret.
+	Warnings, Notes []string
+	// Err says why Status is failed: there is a *kube.Error in its chain, or the
+	// error of a cancelled context.
 	Err error
+}
+
+// dataKey is where a secret of a type keeps its credentials and in which form;
+// ok is false for a type that keeps none.
+func dataKey(t corev1.SecretType) (key string, form dockerconfig.Form, ok bool) {
+	switch t {
+	case corev1.SecretTypeDockerConfigJson:
+		return corev1.DockerConfigJsonKey, dockerconfig.DockerConfigJSON, true
+	case corev1.SecretTypeDockercfg:
+		return corev1.DockerConfigKey, dockerconfig.DockerCfg, true
+	}
+	return "", 0, false
+}
+
+// content is a secret's credentials; nil where it has none.
+func content(o *corev1.Secret) ([]byte, dockerconfig.Form) {
+	if o == nil {
+		return nil, dockerconfig.DockerConfigJSON
+	}
+	key, form, _ := dataKey(o.Type)
+	return o.Data[key], form
 }

@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -119,8 +120,28 @@ func (s store) needNamespace(ctx context.Context, namespace string) error {
 	return s.explain(ctx, err, kube.Call{Verb: "get", Resource: "namespaces", Name: namespace})
 }
 
+// explain gives an error its cause. Only of a write it asks whether a refusal
+// came from admission, so that reading stays reading.
 func (s store) explain(ctx context.Context, err error, c kube.Call) error {
-	return kube.Refusal(ctx, s.client, kube.Classify(err, c, s.mask), c)
+	err = kube.Classify(err, c, s.mask)
+	switch c.Verb {
+	case "create", "update", "delete":
+		return kube.Refusal(ctx, s.client, err, c)
+	}
+	return err
+}
+
+// hopeless says that nothing else in the namespace will succeed either.
+func hopeless(err error) bool {
+	var known *kube.Error
+	if !errors.As(err, &known) {
+		return err != nil
+	}
+	switch known.Cause {
+	case kube.CauseAPIUnreachable, kube.CauseUnauthorized, kube.CauseNamespaceMissing:
+		return true
+	}
+	return false
 }
 
 // Conflicts are retried with a growing pause, for about a minute in all: enough
@@ -145,7 +166,7 @@ func retry(ctx context.Context, try func() error) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return err
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-timer.C:
 		}
 		pause = min(pause*3/2, maxPause)
