@@ -3,6 +3,8 @@ package template
 import (
 	"context"
 	"strings"
+
+	"oreg/inventory/value"
 )
 
 // NotATemplate is text with braces that Jinja cannot read.
@@ -14,14 +16,12 @@ type Engine struct{ opts Options }
 // New returns an engine.
 func New(opts Options) *Engine { return &Engine{opts: opts} }
 
-// Render replaces the templates in value, which the variable name at pos
-// holds; both serve error messages only.
-func (e *Engine) Render(_ context.Context, _, _ string, value any, _ Scope) (Result, error) {
-	return Result{Value: value}, nil
+// Render replaces the templates in v, which the variable called name holds;
+// the name serves messages only.
+func (e *Engine) Render(_ context.Context, name string, v *value.Value, _ Scope) (Result, error) {
+	_ = name
+	return Result{Value: v}, nil
 }
-
-// NewDict returns an empty mapping.
-func NewDict() *Dict { return &Dict{values: map[any]any{}} }
 
 func hasTemplate(s string) bool {
 	return strings.Contains(s, "{{") || strings.Contains(s, "{%") || strings.Contains(s, "{#")

@@ -5,26 +5,15 @@ package template
 import (
 	"context"
 	"time"
+
+	"oreg/inventory/value"
 )
-
-// Unsafe is text that is never a template: a YAML value tagged !unsafe, or the
-// content of a !vault value.
-type Unsafe string
-
-// Dict is a mapping that keeps the order of its keys. Scopes may hand out
-// *Dict or map[string]any (read in the order of its sorted keys); results
-// hold *Dict only.
-type Dict struct {
-	keys   []any
-	values map[any]any
-}
 
 // Scope resolves the variables of one host.
 type Scope interface {
-	// Lookup returns the unrendered value of a variable and where it was set
-	// ("file:line"). Values are nil, bool, int, int64, *big.Int, float64,
-	// string, Unsafe, []any, map[string]any or *Dict.
-	Lookup(name string) (value any, pos string, ok bool)
+	// Lookup returns the unrendered value of a variable; its Pos says in
+	// messages where it was set.
+	Lookup(name string) (v *value.Value, ok bool)
 }
 
 // Options are what templates can reach besides variables.
@@ -34,6 +23,8 @@ type Options struct {
 	// ReadFile answers lookup('file', PATH); nil refuses it. The path is as
 	// the template gives it: a relative one is the callee's to resolve.
 	ReadFile func(ctx context.Context, path string) ([]byte, error)
+	// Decrypt opens a value of kind value.Vault; nil refuses it.
+	Decrypt func(ctx context.Context, v *value.Value) (string, error)
 	// Host returns the scope of another host, for hostvars['name']; nil or
 	// false means that there is no such host.
 	Host func(name string) (Scope, bool)
@@ -45,11 +36,13 @@ type Options struct {
 
 // Result is a rendered value.
 type Result struct {
-	// Value has the types that Scope.Lookup names, templates replaced.
-	Value any
+	// Value has no templates left, nor anything of kind Vault.
+	Value *value.Value
 	// Uses are the variables that it was made of, directly or through
 	// others, sorted.
 	Uses []string
+	// Vaulted says that the content of a vault is part of it.
+	Vaulted bool
 	// NotTemplates are the texts with braces that Jinja could not read; they
 	// stay as they are.
 	NotTemplates []*NotATemplate
