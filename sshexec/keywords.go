@@ -1,0 +1,91 @@
+package sshexec
+
+import "strings"
+
+// The keywords of ssh_config(5) up to OpenSSH 10, sorted by what they mean
+// here. Each list is words separated by white space.
+const (
+	// usedKeywords change what we do.
+	usedKeywords = `addressfamily batchmode bindaddress certificatefile
+		ciphers connecttimeout globalknownhostsfile hashknownhosts
+		hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
+		identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms
+		macs passwordauthentication port preferredauthentications proxycommand
+		proxyjump pubkeyauthentication serveralivecountmax serveraliveinterval
+		stricthostkeychecking user userknownhostsfile`
+
+	// harmlessKeywords are about terminals, forwarding, multiplexing, logging,
+	// or methods of authentication that we do not have: leaving them out never
+	// makes a connection less safe.
+	harmlessKeywords = `addkeystoagent canonicaldomains
+		canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
+		canonicalizepermittedcnames channeltimeout checkhostip cipher
+		clearallforwardings compression compressionlevel connectionattempts
+		controlmaster controlpath controlpersist dsaauthentication
+		dynamicforward enableescapecommandline enablesshkeysign escapechar
+		exitonforwardfailure fallbacktorsh fingerprinthash
+		forkafterauthentication forwardagent forwardx11 forwardx11timeout
+		forwardx11trusted gatewayports globalknownhostsfile2 gssapiauthentication
+		gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
+		gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity
+		gssapitrustdns hostbasedacceptedalgorithms hostbasedauthentication
+		hostbasedkeytypes ipqos kbdinteractivedevices keepalive localcommand
+		localforward loglevel logverbose nohostauthenticationforlocalhost
+		numberofpasswordprompts obscurekeystroketiming permitlocalcommand
+		permitremoteopen protocol pubkeyacceptedalgorithms refuseconnection
+		rekeylimit remotecommand remoteforward requesttty requiredrsasize
+		rhostsauthentication rhostsrsaauthentication rsaauthentication sendenv
+		sessiontype setenv smartcarddevice stdinnull streamlocalbindmask
+		streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel tunneldevice
+		updatehostkeys usekeychain useprivilegedport userknownhostsfile2
+		useroaming usersh verifyhostkeydns versionaddendum visualhostkey
+		warnweakcrypto xauthlocation`
+
+	// foreignKeywords matter to OpenSSH and cannot be honoured: an error in
+	// arguments, a warning in a file.
+	foreignKeywords = `bindinterface casignaturealgorithms knownhostscommand
+		pkcs11provider proxyusefdpass revokedhostkeys securitykeyprovider`
+)
+
+// canonicalKeyword returns the present name of an option with an old one.
+func canonicalKeyword(key string) string {
+	key = strings.ToLower(key)
+	switch key {
+	case "challengeresponseauthentication", "skeyauthentication", "tisauthentication":
+		return "kbdinteractiveauthentication"
+	case "pubkeyacceptedkeytypes":
+		return "pubkeyacceptedalgorithms"
+	}
+	return key
+}
+
+type keywordKind int
+
+const (
+	keywordUnknown keywordKind = iota
+	keywordUsed
+	keywordHarmless
+	keywordForeign
+)
+
+// kindOfKeyword expects a canonical keyword.
+func kindOfKeyword(key string) keywordKind {
+	switch {
+	case hasWord(usedKeywords, key):
+		return keywordUsed
+	case hasWord(harmlessKeywords, key):
+		return keywordHarmless
+	case hasWord(foreignKeywords, key):
+		return keywordForeign
+	}
+	return keywordUnknown
+}
+
+func hasWord(list, word string) bool {
+	for w := range strings.FieldsSeq(list) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
