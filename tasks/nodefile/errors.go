@@ -87,6 +87,9 @@ func stepError(path, step, text string) *Error {
 	case "digest":
 		return &Error{Cause: sshexec.CauseCommandFailed, Message: "what arrived for " + path + " is not what was sent: left alone", Hint: "run it again; if it stays, look at the node's disk"}
 	}
+	if step == "rmdir" {
+		return &Error{Cause: CauseNotAFile, Message: "a folder that is not empty stands in place of " + path, Hint: "move it away"}
+	}
 	what := map[string]string{
 		"mkdir":   "cannot create the folder of ",
 		"create":  "cannot create a temporary file beside ",
@@ -96,7 +99,6 @@ func stepError(path, step, text string) *Error {
 		"chmod":   "cannot set the mode of ",
 		"rename":  "cannot replace ",
 		"inplace": "cannot write in place, and what was there was put back: ",
-		"rmdir":   "a folder that is not empty stands in place of ",
 	}[step]
 	if what == "" {
 		what = "cannot work on "

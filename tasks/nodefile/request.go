@@ -1,8 +1,13 @@
 package nodefile
 
 import (
+	"cmp"
+	"fmt"
 	"io/fs"
+	"path"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // DefaultLockWait is how long a run waits for another one that holds the lock,
@@ -94,9 +99,9 @@ type Present struct {
 	missing int
 	// writable is whether the nearest folder can be written to.
 	writable bool
-	// emptyFolder is a folder in the file's place.
+	// folderInPlace is a folder where the file should be.
 	folderInPlace bool
-	// temporaries and suffixes are what else stands beside it.
+	// suffixes are what else stands beside it, after "PATH.oreg-".
 	suffixes []string
 	// samePlace is the index of the earlier path that is the same file, or -1.
 	samePlace int
@@ -149,6 +154,8 @@ type FileResult struct {
 	Backup string
 	// Notes are for the user, without secrets.
 	Notes []string
+	// Drifts are what [Verify] found, without secrets.
+	Drifts []string
 	// Err is an [*Error] when Status is Failed.
 	Err error
 	// Unknown says that the connection ended between sending the content and
@@ -169,4 +176,24 @@ func (o Outcome) Changed() bool {
 		}
 	}
 	return false
+}
+
+// prepare checks a request and fills in the defaults.
+func (r Request) prepare() (Request, error) {
+	if len(r.Paths) == 0 || len(r.Paths) > MaxPaths {
+		return r, fmt.Errorf("%d paths for one node: expected 1 to %d", len(r.Paths), MaxPaths)
+	}
+	for _, p := range r.Paths {
+		if !path.IsAbs(p) || strings.HasSuffix(p, "/") || len(p) > 4096 || strings.ContainsFunc(p, unicode.IsControl) {
+			return r, fmt.Errorf("%q is not an absolute path of a file", p)
+		}
+	}
+	if !runID.MatchString(r.RunID) {
+		return r, fmt.Errorf("%q is not a run id: expected letters, digits and dashes", r.RunID)
+	}
+	r.LockWait = cmp.Or(r.LockWait, DefaultLockWait)
+	r.Silence = cmp.Or(r.Silence, DefaultSilence)
+	r.Grace = cmp.Or(r.Grace, DefaultGrace)
+	r.marker = cmp.Or(r.marker, ManagedMarker)
+	return r, nil
 }

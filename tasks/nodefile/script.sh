@@ -252,8 +252,12 @@ oreg_node() {
 			fail $1 digest
 			return
 		fi
+		if [ $want = folder ] && ! e=$(rmdir "$q" 2>&1); then
+			fail $1 rmdir "$e"
+			return
+		fi
 		case $want in
-		absent) [ ! -e "$q" ] && [ ! -L "$q" ] ;;
+		absent | folder) [ ! -e "$q" ] && [ ! -L "$q" ] ;;
 		*) [ ! -d "$q" ] && has $want "$q" ;;
 		esac || {
 			fail $1 changed
@@ -388,7 +392,10 @@ oreg_node() {
 		[ -z "$gone" ] || set -- "$@" "$q"
 		[ -z "$x" ] && [ -n "$t" ] || continue
 		set -- "$@" "$t"
-		[ $want = absent ] || set -- "$@" "$q"
+		case $want in
+		absent | folder) ;;
+		*) set -- "$@" "$q" ;;
+		esac
 		[ $keep != new ] || set -- "$@" "$q.oreg-$run"
 	done
 	[ $# -eq 0 ] || sums=$nl$($hash "$@" 2>/dev/null)$nl
