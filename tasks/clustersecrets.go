@@ -1,0 +1,199 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"oreg/inventory"
+	"oreg/inventory/secret"
+	"oreg/sshexec"
+	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kube"
+	"oreg/tasks/secrets"
+)
+
+// API is how a run reaches the cluster. Open is called once, when the API is
+// first needed; close ends what it opened.
+type API interface {
+	Open(ctx context.Context) (access *kube.Access, close func(), err error)
+}
+
+// MasterAPI goes through the first master, with the kubeconfig that the
+// installer left there, over one SSH connection and never by way of a disk.
+type MasterAPI struct {
+	SSH    *sshexec.Client
+	Master inventory.Node
+}
+
+// Open reads the master's kubeconfig. The error is a *kube.Error with cause
+// api-unreachable: to the cluster it makes no difference why the master was
+// not reached.
+func (m MasterAPI) Open(ctx context.Context) (*kube.Access, func(), error) {
+	conn, err := m.SSH.Connect(ctx, Target(m.Master))
+	if err != nil {
+		return nil, nil, m.unreachable("connect to", err)
+	}
+	closeConn := func() { _ = conn.Close() } // what was done over it is decided by then
+	read := func(ctx context.Context, file string) ([]byte, error) {
+		return conn.Run(ctx, "exec cat -- "+shellescape.Quote(file), nil)
+	}
+	content, err := read(ctx, kube.MasterKubeconfig)
+	if err != nil {
+		closeConn()
+		return nil, nil, m.unreachable("read "+kube.MasterKubeconfig+" on", err)
+	}
+	access, err := kube.FromMaster(ctx, kube.Master{
+		Name: m.Master.Name, Kubeconfig: content, ReadFile: read,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return conn.DialContext(ctx, network, address)
+		},
+	})
+	if err != nil {
+		closeConn()
+		return nil, nil, err
+	}
+	return access, closeConn, nil
+}
+
+func (m MasterAPI) unreachable(doing string, err error) error {
+	e := &kube.Error{
+		Cause: kube.CauseAPIUnreachable, Err: err,
+		Message: fmt.Sprintf("cannot %s the first master %s: %v", doing, m.Master.Name, err),
+		Hint:    "the API is reached through the first master; --kubeconfig FILE goes another way",
+	}
+	var connection *sshexec.Error
+	if errors.As(err, &connection) && connection.Hint != "" {
+		e.Hint = connection.Hint + "; or reach the API with --kubeconfig FILE"
+	}
+	return e
+}
+
+// KubeconfigAPI follows kubectl's own rules.
+type KubeconfigAPI struct {
+	Flags       kube.Flags
+	Environment kube.Environment
+}
+
+// Open reads the kubeconfig; nothing is sent yet.
+func (k KubeconfigAPI) Open(context.Context) (*kube.Access, func(), error) {
+	access, err := kube.FromKubeconfig(k.Flags, k.Environment)
+	return access, func() {}, err
+}
+
+// ClusterSecrets looks after the secrets of the inventory in the cluster. It
+// is a [SecretKeeper]. Close ends its connections.
+type ClusterSecrets struct {
+	API API
+	// Job is what to do, without its entries.
+	Job secrets.Job
+	// Inventory's nodes are what the cluster's must include, unless
+	// AllowOtherCluster.
+	Nodes             []inventory.Node
+	AllowOtherCluster bool
+	Version           string
+	Mask              *secret.Masker
+	Warn              func(message string)
+
+	opened bool
+	client *kube.Client
+	err    error
+	close  func()
+}
+
+// open opens the API once; a second call gives the same answer.
+func (c *ClusterSecrets) open(ctx context.Context) (*kube.Client, error) {
+	if c.opened {
+		return c.client, c.err
+	}
+	c.opened = true
+	access, closeAccess, err := c.API.Open(ctx)
+	if err != nil {
+		c.err = err
+		return nil, err
+	}
+	c.close = closeAccess
+	for _, w := range access.Warnings {
+		c.Warn(w)
+	}
+	c.client, c.err = access.Client(c.Version)
+	if c.err == nil && access.Asked && !c.AllowOtherCluster {
+		c.err = kube.Guard(ctx, c.client.CoreV1().Nodes(), c.Nodes, access.Source)
+	}
+	return c.client, c.err
+}
+
+// Guard refuses the cluster of a kubeconfig that was asked for if it is not
+// the inventory's, and a kubeconfig that cannot be used. An API that does not
+// answer is left to Place, because the nodes can be done without it. The
+// first master's own kubeconfig needs no guard.
+func (c *ClusterSecrets) Guard(ctx context.Context) error {
+	if _, master := c.API.(MasterAPI); master {
+		return nil
+	}
+	_, err := c.open(ctx)
+	var failure *kube.Error
+	if errors.As(err, &failure) && failure.Cause != kube.CauseWrongCluster {
+		return nil
+	}
+	return err
+}
+
+// Place creates or updates the secret and the old installer's.
+func (c *ClusterSecrets) Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
+	return c.do(ctx, wanted, secrets.Ensure)
+}
+
+// Verify compares the secrets with the wanted entries.
+func (c *ClusterSecrets) Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
+	return c.do(ctx, wanted, secrets.Verify)
+}
+
+func (c *ClusterSecrets) do(ctx context.Context, wanted []dockerconfig.Entry,
+	work func(context.Context, secrets.Client, secrets.Job) ([]secrets.Result, []string),
+) []SecretReport {
+	job := c.Job
+	job.Entries = wanted
+	client, err := c.open(ctx)
+	if err != nil {
+		return []SecretReport{{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Error: secretFailure(err)}}
+	}
+	results, warnings := work(ctx, client, job)
+	for _, w := range append(warnings, client.Warnings()...) {
+		c.Warn(w)
+	}
+	reports := make([]SecretReport, 0, len(results))
+	for _, r := range results {
+		report := SecretReport{Namespace: r.Namespace, Name: r.Name, Status: string(r.Status), Notes: r.Notes, Diff: r.Diff}
+		for _, w := range r.Warnings {
+			c.Warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
+		}
+		if r.Err != nil {
+			report.Error = secretFailure(r.Err)
+		}
+		reports = append(reports, report)
+	}
+	return reports
+}
+
+// Close ends the connections to the cluster.
+func (c *ClusterSecrets) Close() {
+	if c.client != nil {
+		c.client.Close()
+	}
+	if c.close != nil {
+		c.close()
+	}
+}
+
+// secretFailure decides the cause by the error's type.
+func secretFailure(err error) *Failure {
+	var failure *kube.Error
+	if errors.As(err, &failure) {
+		return &Failure{Cause: string(failure.Cause), Message: failure.Message, Hint: failure.Hint}
+	}
+	return &Failure{Cause: string(kube.CauseAPIUnreachable), Message: err.Error()}
+}

@@ -1,0 +1,197 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"oreg/inventory"
+	"oreg/sshexec"
+	"oreg/tasks/dockerconfig"
+	"oreg/tasks/nodefile"
+)
+
+// NodeFiles looks after config.json on nodes over SSH: one connection a node,
+// opened for the work and closed after it. It is a [NodeKeeper].
+type NodeFiles struct {
+	SSH *sshexec.Client
+	// RunID names the backups.
+	RunID string
+	// Check makes every read and no write.
+	Check bool
+	// Repair replaces a file that a reader would reject, after a backup.
+	Repair bool
+	// KeepBackups is how many earlier versions stay on the node.
+	KeepBackups int
+	// Before is told what is about to change on a node; its error stops that
+	// node's changes. It is for the journal; nil does nothing.
+	Before func(host string, changes []nodefile.Change) error
+	Now    func() time.Time
+}
+
+// Place brings every file of a node to hold the wanted entries.
+func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
+	start := n.Now()
+	diffs := map[string][]string{}
+	notes := map[string][]string{}
+	plan := func(present nodefile.Present) ([]byte, error) {
+		merged, err := dockerconfig.Merge(present.Content, wanted, dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair})
+		if err != nil {
+			return nil, err
+		}
+		notes[present.Path] = nil
+		for _, note := range merged.Notes {
+			notes[present.Path] = append(notes[present.Path], note.String())
+		}
+		diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
+		return merged.Content, nil
+	}
+	request := n.request(node)
+	if n.Before != nil {
+		request.Before = func(changes []nodefile.Change) error { return n.Before(node.Name, changes) }
+	}
+	outcome, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (nodefile.Outcome, error) {
+		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (nodefile.Outcome, error) {
+			return nodefile.Apply(ctx, shell, request, plan)
+		})
+	})
+	host := HostReport{Name: node.Name, Status: StatusOK, Files: []FileReport{}}
+	for _, f := range outcome.Files {
+		host.add(FileReport{
+			Path: f.Path, Status: string(f.Status), SHA256: f.SHA256,
+			Notes: append(notes[f.Path], f.Notes...), Diff: diffs[f.Path],
+		}, f.Err)
+	}
+	if outcome.Changed() && host.Status == StatusOK {
+		host.Status = StatusChanged
+	}
+	return n.close(host, err, start)
+}
+
+// Verify compares every file of a node with the wanted entries and changes
+// nothing.
+func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
+	start := n.Now()
+	type reading struct {
+		files []nodefile.Present
+		errs  []error
+	}
+	read, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (reading, error) {
+		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (r reading, err error) {
+			r.files, r.errs, err = nodefile.Read(ctx, shell, n.request(node))
+			return r, err
+		})
+	})
+	host := HostReport{Name: node.Name, Status: StatusOK, Files: []FileReport{}}
+	for i, f := range read.files {
+		report := FileReport{Path: f.Path, Status: StatusUnchanged, SHA256: f.SHA256}
+		switch found := findings(f, wanted); {
+		case read.errs[i] != nil:
+			report.Status = StatusFailed
+		case !f.Exists:
+			report.Status = StatusMissing
+		case len(found) > 0:
+			report.Status, report.Notes = StatusDrift, found
+		}
+		host.add(report, read.errs[i])
+	}
+	return n.close(host, err, start)
+}
+
+// findings says how a present file differs from what it should be.
+func findings(f nodefile.Present, wanted []dockerconfig.Entry) []string {
+	var found []string
+	for _, d := range dockerconfig.Compare(f.Content, wanted, nil, dockerconfig.NodeFile) {
+		found = append(found, d.String())
+	}
+	if !f.Exists {
+		return found
+	}
+	if f.Mode.Perm() != 0o600 {
+		found = append(found, fmt.Sprintf("mode is %04o, expected 0600", f.Mode.Perm()))
+	}
+	if f.Foreign {
+		found = append(found, fmt.Sprintf("the owner is uid %d, who can read it", f.UID))
+	}
+	if folder := path.Dir(f.Resolved); path.Base(folder) == ".docker" && f.FolderMode.Perm()&0o077 != 0 {
+		found = append(found, fmt.Sprintf("mode of its folder is %04o, expected 0700", f.FolderMode.Perm()))
+	}
+	return found
+}
+
+func (n *NodeFiles) request(node inventory.Node) nodefile.Request {
+	return nodefile.Request{
+		Paths: node.ConfigPaths, RunID: n.RunID, Check: n.Check, Repair: n.Repair, KeepBackups: n.KeepBackups,
+	}
+}
+
+// close fills in what all reports have at their end.
+func (n *NodeFiles) close(host HostReport, err error, start time.Time) HostReport {
+	if err != nil {
+		host.fail(err)
+	}
+	host.DurationMS = n.Now().Sub(start).Milliseconds()
+	return host
+}
+
+// add takes a file into the report; the first failed one decides the host's.
+func (h *HostReport) add(f FileReport, err error) {
+	h.Files = append(h.Files, f)
+	if err != nil && h.Error == nil {
+		h.fail(err)
+	}
+}
+
+// fail decides by the error's type whether a host failed, was unreachable, or
+// never had its turn.
+func (h *HostReport) fail(err error) {
+	h.Status = StatusFailed
+	var connection *sshexec.Error
+	var file *nodefile.Error
+	switch {
+	case errors.As(err, &file):
+		h.Error = &Failure{Cause: string(file.Cause), Message: file.Message, Hint: file.Hint}
+	case errors.As(err, &connection):
+		h.Error = &Failure{Cause: string(connection.Cause), Message: connection.Message, Hint: connection.Hint}
+		switch {
+		case connection.Cause == sshexec.CauseNotTried:
+			h.Status = StatusSkipped
+		case connection.Unreachable:
+			h.Status = StatusUnreachable
+		}
+	default:
+		h.Error = &Failure{Cause: string(sshexec.CauseCommandFailed), Message: err.Error()}
+	}
+}
+
+// withShell runs do with a shell on the node, and closes the connection.
+func withShell[R any](ctx context.Context, client *sshexec.Client, node inventory.Node, do func(context.Context, *sshexec.Process) (R, error)) (result R, err error) {
+	conn, err := client.Connect(ctx, Target(node))
+	if err != nil {
+		return result, err
+	}
+	defer func() { _ = conn.Close() }() // what was done on it is decided by then
+	// A shell must outlive ctx for the grace that writes in flight get.
+	shellCtx, cancel := sshexec.Grace(ctx, nodefile.DefaultGrace)
+	defer cancel()
+	shell, err := conn.Shell(shellCtx)
+	if err != nil {
+		return result, err
+	}
+	return do(ctx, shell)
+}
+
+// Target is a node's connection as sshexec takes it.
+func Target(n inventory.Node) sshexec.Target {
+	c := n.Connection
+	t := sshexec.Target{
+		Name: n.Name, Local: c.Local, Host: c.Address, Port: c.Port, User: c.User,
+		IdentityFile: c.PrivateKeyFile, Password: c.Password, Args: c.SSHArgs,
+	}
+	if c.Become != nil {
+		t.Become = &sshexec.Become{User: c.Become.User, Password: c.Become.Password}
+	}
+	return t
+}

@@ -1,0 +1,223 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"oreg/inventory"
+	"oreg/sshexec"
+	"oreg/tasks/dockerconfig"
+	"oreg/validate"
+)
+
+// Checker proves credentials; *validate.Checker is one. report is called
+// once for each credential, as it is decided.
+type Checker interface {
+	Check(ctx context.Context, credentials []inventory.Credential, report func(validate.Result)) []validate.Result
+}
+
+// NodeKeeper looks after the files of one node. Each call answers for its
+// host whatever happens; it returns no error.
+type NodeKeeper interface {
+	Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport
+	Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport
+}
+
+// SecretKeeper looks after the secrets of the cluster.
+type SecretKeeper interface {
+	// Guard makes the read-only checks that must come before any change. Its
+	// error ends the run; an API that does not answer is no error here,
+	// because the nodes can be done without it.
+	Guard(ctx context.Context) error
+	Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
+	Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
+}
+
+// Watcher is told how a run goes on. Its functions may be called from many
+// goroutines.
+type Watcher struct {
+	// Stage begins: name, and the number of steps to come.
+	Stage func(name string, total int)
+	// Step is finished.
+	Step func()
+	// Warn is for what the user must know though nothing failed.
+	Warn func(message string)
+}
+
+// Run is one run of a command over a cluster: a list of steps, every
+// read-only check before the first change.
+type Run struct {
+	Command string
+	// ID names the run in annotations, backups and the journal.
+	ID string
+	// Check makes every read and no write.
+	Check bool
+	// Strict makes an inconclusive credential stop the run.
+	Strict bool
+	// SkipNodes and SkipSecrets leave one half out (--only, --limit).
+	SkipNodes, SkipSecrets bool
+
+	Cluster *inventory.Cluster
+	Checker Checker
+	Nodes   NodeKeeper
+	Secrets SecretKeeper
+	// Forks is how many nodes are worked on at once.
+	Forks int
+	Watch Watcher
+}
+
+// CredentialsError says that credentials were rejected or could not be
+// checked, so that nothing was changed.
+type CredentialsError struct{ Refused, Checked int }
+
+func (e *CredentialsError) Error() string {
+	return fmt.Sprintf("%d of %d credentials were rejected or could not be checked; nothing was changed", e.Refused, e.Checked)
+}
+
+// Validate checks every credential and changes nothing. A credential that is
+// refused makes the error a *CredentialsError; the report comes with it.
+func (r *Run) Validate(ctx context.Context) (*Report, error) {
+	report := newReport(r.Command, r.ID, r.Check)
+	_, err := r.validate(ctx, report)
+	return report, err
+}
+
+// Install checks every credential, then puts config.json on every node, then
+// the secrets in the cluster. What fails on one node or secret stands in the
+// report and stops nothing else.
+func (r *Run) Install(ctx context.Context) (*Report, error) {
+	report := newReport(r.Command, r.ID, r.Check)
+	if !r.SkipSecrets {
+		if err := r.Secrets.Guard(ctx); err != nil {
+			return nil, err
+		}
+	}
+	results, err := r.validate(ctx, report)
+	if err != nil {
+		return report, err
+	}
+	wanted := Entries(r.Cluster.Credentials, results)
+	if !r.SkipNodes {
+		r.nodes(ctx, report, "config.json on the nodes", func(ctx context.Context, n inventory.Node) HostReport {
+			return r.Nodes.Place(ctx, n, wanted)
+		})
+	}
+	if !r.SkipSecrets {
+		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
+	}
+	report.finish()
+	return report, ctx.Err()
+}
+
+// Verify compares what is in place with what the inventory says and changes
+// nothing.
+func (r *Run) Verify(ctx context.Context) (*Report, error) {
+	report := newReport(r.Command, r.ID, r.Check)
+	if !r.SkipSecrets {
+		if err := r.Secrets.Guard(ctx); err != nil {
+			return nil, err
+		}
+	}
+	wanted := Entries(r.Cluster.Credentials, nil)
+	if !r.SkipNodes {
+		r.nodes(ctx, report, "comparing the nodes", func(ctx context.Context, n inventory.Node) HostReport {
+			return r.Nodes.Verify(ctx, n, wanted)
+		})
+	}
+	if !r.SkipSecrets {
+		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Verify(ctx, wanted) })
+	}
+	report.finish()
+	return report, ctx.Err()
+}
+
+// validate is the stage that all runs share.
+func (r *Run) validate(ctx context.Context, report *Report) ([]validate.Result, error) {
+	r.Watch.Stage("checking credentials", len(r.Cluster.Credentials))
+	results := r.Checker.Check(ctx, r.Cluster.Credentials, func(validate.Result) { r.Watch.Step() })
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	refused := 0
+	for _, result := range results {
+		report.Credentials = append(report.Credentials, credentialReport(result))
+		for _, w := range result.Warnings {
+			r.Watch.Warn(result.Host + ": " + w)
+		}
+		if r.refuses(result.Status) {
+			refused++
+		} else if result.Cause != "" {
+			r.Watch.Warn(fmt.Sprintf("%s: %s: %s", result.Host, result.Cause, result.Detail))
+		}
+	}
+	if refused > 0 {
+		return nil, &CredentialsError{Refused: refused, Checked: len(results)}
+	}
+	return results, nil
+}
+
+// refuses says whether a verdict stops the run.
+func (r *Run) refuses(status validate.Status) bool {
+	switch status {
+	case validate.StatusInvalid, validate.StatusError:
+		return true
+	case validate.StatusInconclusive:
+		return r.Strict
+	case validate.StatusValid, validate.StatusSkipped:
+	}
+	return false
+}
+
+// nodes runs do over every node; the report keeps the inventory's order.
+func (r *Run) nodes(ctx context.Context, report *Report, title string, do func(context.Context, inventory.Node) HostReport) {
+	nodes := r.Cluster.Nodes
+	r.Watch.Stage(title, len(nodes))
+	report.Hosts = make([]HostReport, len(nodes))
+	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks}, do,
+		func(n inventory.Node, cause error) HostReport {
+			h := HostReport{Name: n.Name, Files: []FileReport{}}
+			h.fail(sshexec.NotTried(cause))
+			return h
+		},
+		func(i int, h HostReport) {
+			report.Hosts[i] = h
+			r.Watch.Step()
+		})
+}
+
+// secrets runs do unless the run has been interrupted.
+func (r *Run) secrets(ctx context.Context, report *Report, do func(context.Context) []SecretReport) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return
+	}
+	r.Watch.Stage("secrets in the cluster", 1)
+	report.Secrets = append(report.Secrets, do(ctx)...)
+	r.Watch.Step()
+}
+
+// Entries turns credentials into the entries of a config.json: one for each
+// registry, and one for the token host of a delegated registry, which the
+// check has learnt. Several test images of one login are one entry.
+func Entries(credentials []inventory.Credential, results []validate.Result) []dockerconfig.Entry {
+	seen := map[string]bool{}
+	var entries []dockerconfig.Entry
+	add := func(registry string, c inventory.Credential) {
+		key := dockerconfig.Key(registry)
+		if registry == "" || seen[key] {
+			return
+		}
+		seen[key] = true
+		entries = append(entries, dockerconfig.Entry{Key: key, User: c.User, Password: c.Password})
+	}
+	for _, c := range credentials {
+		add(strings.TrimSuffix(c.Host+"/"+c.Scope, "/"), c)
+	}
+	for _, r := range results { // after all registries: an entry of its own wins
+		if c := credentials[r.Index]; c.Delegated {
+			add(r.Realm, c)
+		}
+	}
+	return entries
+}

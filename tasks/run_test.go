@@ -1,0 +1,219 @@
+package tasks_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"oreg/inventory"
+	"oreg/inventory/secret"
+	"oreg/tasks"
+	"oreg/tasks/dockerconfig"
+	"oreg/validate"
+)
+
+// recorder stands in for the three parts of a run and keeps what it was
+// asked, in order. The real ones are tested by the stories of cmd/oreg.
+type recorder struct {
+	mu       sync.Mutex
+	calls    []string
+	wanted   []dockerconfig.Entry
+	results  []validate.Result
+	guardErr error
+	host     func(name string) tasks.HostReport
+	cancel   context.CancelFunc
+}
+
+func (r *recorder) note(call string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, call)
+}
+
+func (r *recorder) Check(_ context.Context, credentials []inventory.Credential, report func(validate.Result)) []validate.Result {
+	r.note("check")
+	results := make([]validate.Result, len(credentials))
+	for i := range credentials {
+		results[i] = r.results[i]
+		results[i].Index = i
+		report(results[i])
+	}
+	return results
+}
+
+func (r *recorder) node(verb string, n inventory.Node, wanted []dockerconfig.Entry) tasks.HostReport {
+	r.note(verb + " " + n.Name)
+	r.mu.Lock()
+	r.wanted = wanted
+	r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel()
+	}
+	if r.host != nil {
+		return r.host(n.Name)
+	}
+	return tasks.HostReport{Name: n.Name, Status: tasks.StatusChanged}
+}
+
+type nodeRecorder struct{ *recorder }
+
+func (r nodeRecorder) Place(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry) tasks.HostReport {
+	return r.node("place", n, wanted)
+}
+
+func (r nodeRecorder) Verify(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry) tasks.HostReport {
+	return r.node("verify", n, wanted)
+}
+
+type secretRecorder struct{ *recorder }
+
+func (r secretRecorder) Guard(context.Context) error { r.note("guard"); return r.guardErr }
+
+func (r secretRecorder) Place(context.Context, []dockerconfig.Entry) []tasks.SecretReport {
+	r.note("place secrets")
+	return []tasks.SecretReport{{Namespace: "openshift", Name: "imagestreamsecret", Status: tasks.StatusCreated}}
+}
+
+func (r secretRecorder) Verify(context.Context, []dockerconfig.Entry) []tasks.SecretReport {
+	r.note("verify secrets")
+	return []tasks.SecretReport{{Namespace: "openshift", Name: "imagestreamsecret", Status: tasks.StatusDrift}}
+}
+
+func newRun(r *recorder, credentials ...inventory.Credential) *tasks.Run {
+	return &tasks.Run{
+		Command: "install", ID: "run", Forks: 1,
+		Cluster: &inventory.Cluster{Credentials: credentials, Nodes: []inventory.Node{{Name: "n1"}, {Name: "n2"}}},
+		Checker: r, Nodes: nodeRecorder{r}, Secrets: secretRecorder{r},
+		Watch: tasks.Watcher{Stage: func(string, int) {}, Step: func() {}, Warn: func(string) {}},
+	}
+}
+
+func credential(host string) inventory.Credential {
+	return inventory.Credential{Host: host, User: "u", Password: secret.New("p-" + host)}
+}
+
+// TestT3_NothingIsTouchedAfterARefusal: the order is guard, check, nodes,
+// secrets, and a refused credential ends it before the nodes.
+func TestT3_NothingIsTouchedAfterARefusal(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		status  validate.Status
+		strict  bool
+		refused bool
+	}{
+		{"valid", validate.StatusValid, true, false},
+		{"skipped", validate.StatusSkipped, true, false},
+		{"inconclusive", validate.StatusInconclusive, false, false},
+		{"inconclusive and strict", validate.StatusInconclusive, true, true},
+		{"invalid", validate.StatusInvalid, false, true},
+		{"error", validate.StatusError, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := &recorder{results: []validate.Result{{Status: validate.StatusValid}, {Status: c.status}}}
+			run := newRun(r, credential("a"), credential("b"))
+			run.Strict = c.strict
+			report, err := run.Install(t.Context())
+			if c.refused {
+				var refusal *tasks.CredentialsError
+				require.ErrorAs(t, err, &refusal)
+				assert.Equal(t, tasks.CredentialsError{Refused: 1, Checked: 2}, *refusal)
+				assert.Equal(t, []string{"guard", "check"}, r.calls)
+				assert.Len(t, report.Credentials, 2)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, []string{"guard", "check", "place n1", "place n2", "place secrets"}, r.calls)
+			assert.Equal(t, tasks.Recap{Changed: 2}, report.Recap)
+			assert.True(t, report.Changed)
+		})
+	}
+}
+
+func TestGuardEndsTheRunBeforeAnything(t *testing.T) {
+	wrong := errors.New("another cluster")
+	r := &recorder{guardErr: wrong}
+	_, err := newRun(r, credential("a")).Install(t.Context())
+	require.ErrorIs(t, err, wrong)
+	assert.Equal(t, []string{"guard"}, r.calls)
+}
+
+func TestOnlyOneHalf(t *testing.T) {
+	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
+	run := newRun(r, credential("a"))
+	run.SkipSecrets = true
+	_, err := run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"check", "place n1", "place n2"}, r.calls)
+
+	r = &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
+	run = newRun(r, credential("a"))
+	run.SkipNodes = true
+	_, err = run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"guard", "check", "place secrets"}, r.calls)
+}
+
+// TestInterruptedRunAnswersForEveryHost: after Ctrl-C no new node begins, the
+// rest is skipped, secrets are left alone.
+func TestInterruptedRunAnswersForEveryHost(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}, cancel: cancel}
+	report, err := newRun(r, credential("a")).Install(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, []string{"guard", "check", "place n1"}, r.calls)
+	assert.Equal(t, tasks.Recap{Changed: 1, Skipped: 1}, report.Recap)
+	require.NotNil(t, report.Hosts[1].Error)
+	assert.Equal(t, "not-tried", report.Hosts[1].Error.Cause)
+	assert.Empty(t, report.Secrets)
+}
+
+func TestVerifyReportsDriftAndChangesNothing(t *testing.T) {
+	r := &recorder{host: func(name string) tasks.HostReport {
+		status := tasks.StatusOK
+		files := []tasks.FileReport{{Path: "/p", Status: tasks.StatusUnchanged}}
+		if name == "n2" {
+			files[0].Status = tasks.StatusDrift
+		}
+		return tasks.HostReport{Name: name, Status: status, Files: files}
+	}}
+	report, err := newRun(r, credential("a")).Verify(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"guard", "verify n1", "verify n2", "verify secrets"}, r.calls)
+	assert.False(t, report.Changed)
+	assert.True(t, report.AnyHostAmiss())
+	assert.True(t, report.AnySecretAmiss())
+}
+
+// TestR13_DelegatedAddsTheTokenHost: an entry of its own for the token host,
+// unless the inventory names that host itself.
+func TestR13_DelegatedAddsTheTokenHost(t *testing.T) {
+	delegated := credential("r.example.com")
+	delegated.Delegated = true
+	results := []validate.Result{{Index: 0, Realm: "auth.example.com"}}
+	entries := tasks.Entries([]inventory.Credential{delegated}, results)
+	require.Len(t, entries, 2)
+	assert.Equal(t, "auth.example.com", entries[1].Key)
+	assert.Equal(t, "p-r.example.com", entries[1].Password.Reveal())
+
+	own := credential("auth.example.com")
+	entries = tasks.Entries([]inventory.Credential{delegated, own}, results)
+	require.Len(t, entries, 2)
+	assert.Equal(t, "p-auth.example.com", entries[1].Password.Reveal())
+}
+
+func TestEntriesAreOnePerRegistry(t *testing.T) {
+	scoped := credential("quay.io")
+	scoped.Scope = "team"
+	hub := credential("docker.io")
+	entries := tasks.Entries([]inventory.Credential{credential("a"), credential("a"), scoped, hub}, nil)
+	keys := []string{}
+	for _, e := range entries {
+		keys = append(keys, e.Key)
+	}
+	assert.Equal(t, []string{"a", "quay.io/team", "https://index.docker.io/v1/"}, keys)
+}
