@@ -12,6 +12,7 @@ import (
 
 	"oreg/inventory/secret"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kube"
 )
 
 // Job says what a secret shall hold.
@@ -68,7 +69,7 @@ func Put(ctx context.Context, client Client, job Job) Result {
 
 func (s store) ensure(ctx context.Context, job Job) Result {
 	result := Result{Namespace: job.Namespace, Name: job.Name}
-	err := retry(ctx, func() error {
+	err := kube.RetryConflict(ctx, func() error {
 		present, err := s.get(ctx, job.Namespace, job.Name)
 		if err != nil {
 			return err

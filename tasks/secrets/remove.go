@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kube"
 )
 
 // Remove takes registries out of the secret, out of the secrets that the old
@@ -69,7 +70,7 @@ func holds(o *corev1.Secret, hosts []string) bool {
 // take takes the registries out of one secret.
 func (s store) take(ctx context.Context, job Job, hosts []string) Result {
 	result := Result{Namespace: job.Namespace, Name: job.Name}
-	err := retry(ctx, func() error {
+	err := kube.RetryConflict(ctx, func() error {
 		result.Status, result.Diff, result.Notes, result.Warnings = StatusUnchanged, nil, nil, nil
 		present, err := s.get(ctx, job.Namespace, job.Name)
 		if err != nil || present == nil {

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"oreg/inventory/secret"
+	"oreg/tasks/kube"
 )
 
 // Rollback puts back what the backups hold, byte for byte, and deletes what
@@ -26,7 +27,7 @@ func Rollback(ctx context.Context, client Client, backups []Backup, check bool, 
 
 func (s store) rollback(ctx context.Context, b Backup, check bool) Result {
 	result := Result{Namespace: b.Namespace, Name: b.Name}
-	err := retry(ctx, func() error {
+	err := kube.RetryConflict(ctx, func() error {
 		present, err := s.get(ctx, b.Namespace, b.Name)
 		if err != nil {
 			return err

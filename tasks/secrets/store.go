@@ -3,9 +3,6 @@ package secrets
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -142,33 +139,4 @@ func hopeless(err error) bool {
 		return true
 	}
 	return false
-}
-
-// Conflicts are retried with a growing pause, for about a minute in all: enough
-// for dozens of writers to get their turn.
-const (
-	maxTries   = 60
-	firstPause = 10 * time.Millisecond
-	maxPause   = 2 * time.Second
-)
-
-// retry runs try until it ends without a conflict.
-func retry(ctx context.Context, try func() error) error {
-	pause := firstPause
-	for i := 1; ; i++ {
-		err := try()
-		var known *kube.Error
-		if i == maxTries || !errors.As(err, &known) || known.Cause != kube.CauseConflict {
-			return err
-		}
-		// Writers that collided must not come back together.
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-timer.C:
-		}
-		pause = min(pause*3/2, maxPause)
-	}
 }
