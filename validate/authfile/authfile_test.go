@@ -152,7 +152,8 @@ func TestR9_MalformedFiles(t *testing.T) {
 		"secret not base64":   {"kind: Secret\ndata:\n  .dockerconfigjson: '" + canary + "'\n", ".dockerconfigjson is not base64"},
 		"secret not JSON":     {"kind: Secret\nstringData:\n  .dockerconfigjson: '" + canary + "'\n", ".dockerconfigjson:1:1: not valid JSON"},
 		"YAML of wrong shape": {"kind: Secret\ndata: " + canary + "\n", "neither JSON nor a Secret manifest"},
-		"too large":           {strings.Repeat(" ", authfile.MaxSize) + "{}", "larger than 4 MiB"},
+		"crowded":             {strings.Repeat("a: b\n", authfile.MaxSize/5), "more than 5000 keys"},
+		"too large":           {strings.Repeat(" ", authfile.MaxSize) + "{}", "larger than 1 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := authfile.Parse("f", []byte(c.content), "")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -20,7 +21,12 @@ const DefaultImage = "openshift3/ose-pod:latest"
 
 // MaxSize is the largest file that is read, in bytes. Pull secrets have a few
 // kilobytes; the API server takes no Secret above 1 MiB.
-const MaxSize = 4 << 20
+const MaxSize = 1 << 20
+
+// maxKeys is how many keys one mapping of a manifest may have. The YAML
+// library compares each with each, so a file of nothing but short lines would
+// keep it busy for minutes.
+const maxKeys = 5000
 
 // File is what a file holds.
 type File struct {
@@ -115,8 +121,17 @@ type manifest struct {
 func (p *parser) yaml(name string, data []byte) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for documents := 0; ; documents++ {
-		var m manifest
-		err := decoder.Decode(&m)
+		var (
+			m    manifest
+			node yaml.Node
+		)
+		err := decoder.Decode(&node)
+		if err == nil && !crowded(&node) {
+			err = node.Decode(&m)
+		} else if err == nil {
+			p.problem("%s: a mapping with more than %d keys, which is no Secret manifest", name, maxKeys)
+			return
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			if documents == 0 {
@@ -129,6 +144,10 @@ func (p *parser) yaml(name string, data []byte) {
 		}
 		p.manifest(name, m)
 	}
+}
+
+func crowded(node *yaml.Node) bool {
+	return node.Kind == yaml.MappingNode && len(node.Content) > 2*maxKeys || slices.ContainsFunc(node.Content, crowded)
 }
 
 func (p *parser) manifest(name string, m manifest) {
