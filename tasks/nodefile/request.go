@@ -24,6 +24,10 @@ const DefaultGrace = 10 * time.Second
 // that it manages: what oreg wrote there it would take for a fault.
 const ManagedMarker = "/etc/machine-config-daemon/currentconfig"
 
+// systemPath is where the script looks for tools after the shell's own path,
+// which lacks the sbin folders (restorecon) for ordinary users.
+const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin"
+
 // MaxPaths is how many files one exchange can cover: each has a descriptor of
 // the shell, and POSIX knows nine.
 const MaxPaths = 6
@@ -54,8 +58,9 @@ type Request struct {
 	// journal.
 	Before func([]Change) error
 
-	// marker is ManagedMarker, unless a test has its own.
-	marker string
+	// marker is ManagedMarker and systemPath is systemPath, unless a test has
+	// its own.
+	marker, systemPath string
 }
 
 // Change is one file that is about to be written.
@@ -194,6 +199,7 @@ func (r Request) prepare() (Request, error) {
 	r.LockWait = cmp.Or(r.LockWait, DefaultLockWait)
 	r.Silence = cmp.Or(r.Silence, DefaultSilence)
 	r.Grace = cmp.Or(r.Grace, DefaultGrace)
+	r.systemPath = cmp.Or(r.systemPath, systemPath)
 	r.marker = cmp.Or(r.marker, ManagedMarker)
 	return r, nil
 }

@@ -24,6 +24,7 @@ type call struct {
 	runID     string
 	backup    bool
 	marker    string
+	path      string
 	paths     []string
 }
 
@@ -46,7 +47,7 @@ func (c call) script() string {
 	if c.backup {
 		backup = "1"
 	}
-	args := append([]string{"oreg_node", c.nonce, c.op, strconv.Itoa(c.lockWait), c.runID, backup, c.marker}, c.paths...)
+	args := append([]string{"oreg_node", c.nonce, c.op, strconv.Itoa(c.lockWait), c.runID, backup, c.marker, c.path}, c.paths...)
 	b.WriteString("{ " + shellescape.QuoteCommand(args) + "; exit; }\n")
 	return b.String()
 }

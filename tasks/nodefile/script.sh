@@ -14,10 +14,10 @@
 # argument can be taken for an option.
 oreg_node() {
 	N=$1 op=$2 wait=$3 run=$4 bak=$5 marker=$6
-	shift 6
+	PATH=$PATH:$7
+	shift 7
 	LC_ALL=C
 	export LC_ALL
-	PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 	umask 077
 	nl='
 '
@@ -53,12 +53,14 @@ oreg_node() {
 	# The lock is the kernel's, on the folder: nothing is left behind, and it
 	# is free the instant its holder is gone. Where there is no flock(1), a
 	# file naming process and start time stands in.
-	# 1 is "held by another"; a file system that cannot lock does not stop us.
+	# 1 is "held by another", anything else that the file system cannot lock.
 	take() {
 		if [ -n "$flock" ]; then
 			flock -n $(($1 + 2)) 2>/dev/null
-			[ $? -ne 1 ]
-			return
+			case $? in
+			0) return 0 ;;
+			1) return 1 ;;
+			esac
 		fi
 		l=$2/.oreg-lock
 		if (set -C; echo "$me" >"$l") 2>/dev/null; then
@@ -374,7 +376,11 @@ oreg_node() {
 			fi
 			eval "size$i=\$size sha$i=\$sha want$i=\$want owner$i=\$owner mode$i=\$mode keep$i=\$keep state$i=\$state"
 			eval "x=\$x$i"
-			[ -n "$x" ] || [ $keep != new ] || copy $i "$q" "$q.oreg-$run"
+			[ -n "$x" ] || [ $keep != new ] || if [ -f "$q" ]; then
+				copy $i "$q" "$q.oreg-$run"
+			else
+				fail $i changed
+			fi
 			;;
 		unlink) eval "unlink$i=\$sha made$i=\$size" ;;
 		chmod) e=$(chmod 0600 "$q" 2>&1) && say ok $i chmod || fail $i chmod "$e" ;;

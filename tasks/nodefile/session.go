@@ -52,7 +52,7 @@ func newSession(ctx context.Context, p *sshexec.Process, req Request, op string,
 		p.Kill()
 	})
 	s.unhook = context.AfterFunc(ctx, s.interrupt)
-	c := call{nonce: s.nonce, op: op, lockWait: wait, runID: req.RunID, backup: backup, marker: req.marker, paths: req.Paths}
+	c := call{nonce: s.nonce, op: op, lockWait: wait, runID: req.RunID, backup: backup, marker: req.marker, path: req.systemPath, paths: req.Paths}
 	if _, err := io.WriteString(p.Stdin, c.script()); err != nil {
 		return nil, s.broken(err)
 	}

@@ -35,7 +35,7 @@ func tools(t *testing.T, shell string) string {
 	busybox, err := exec.LookPath("busybox")
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, applet := range []string{"cat", "chmod", "chown", "dd", "flock", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sha256sum", "sleep", "wc"} {
+	for _, applet := range []string{"cat", "chmod", "chown", "dd", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sha256sum", "sleep", "wc"} {
 		require.NoError(t, os.Symlink(busybox, filepath.Join(dir, applet)))
 	}
 	return dir
