@@ -96,6 +96,9 @@ func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []do
 			report.Status, report.Notes = StatusDrift, found
 		}
 		host.add(report, read.errs[i])
+		if amiss(report.Status) {
+			host.Status = StatusFailed
+		}
 	}
 	return n.close(host, err, start)
 }

@@ -1,6 +1,10 @@
 package tasks
 
-import "oreg/validate"
+import (
+	"strings"
+
+	"oreg/validate"
+)
 
 // ReportVersion is the version of the JSON document. It grows when a field
 // changes its meaning or goes away; new fields do not count.
@@ -105,10 +109,14 @@ type Recap struct {
 
 // credentialReport turns a verdict into its JSON form.
 func credentialReport(r validate.Result) CredentialReport {
+	hint := r.Hint
+	if r.ByHand != "" {
+		hint = strings.TrimPrefix(hint+"\nby hand: "+r.ByHand, "\n")
+	}
 	return CredentialReport{
 		Host: r.Host, User: r.User, Source: r.Source, Image: r.Image, From: r.From,
 		Status: string(r.Status), Login: string(r.Login), Pull: string(r.Pull),
-		Cause: string(r.Cause), Detail: r.Detail, Hint: r.Hint,
+		Cause: string(r.Cause), Detail: r.Detail, Hint: hint,
 		Auth: r.Auth, Realm: r.Realm, Digest: r.Digest,
 		DurationMS: r.Duration.Milliseconds(),
 	}

@@ -144,7 +144,7 @@ func (r *Run) validate(ctx context.Context, report *Report) ([]validate.Result, 
 	for _, result := range results {
 		report.Credentials = append(report.Credentials, credentialReport(result))
 		for _, w := range result.Warnings {
-			r.Watch.Warn(result.Host + ": " + w)
+			r.Watch.Warn(w)
 		}
 		if r.refuses(result.Status) {
 			refused++

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"oreg/inventory"
+	"oreg/tasks"
+	"oreg/tasks/kube"
+)
+
+// app is one call of the tool: the world it runs in, the flags it was given
+// and the warnings it has to repeat in its JSON.
+type app struct {
+	system
+	options
+	log      *slog.Logger
+	progress progress
+	// given says whether a flag stood on the command line.
+	given func(flag string) bool
+
+	mu       sync.Mutex // guards warnings: hosts warn from many goroutines
+	warnings []string
+	// onTerminal says whether stderr is a terminal, where progress is live and
+	// where questions may be asked.
+	onTerminal bool
+}
+
+// command is one subcommand.
+type command struct {
+	name string
+	// args is what follows the name in the usage line.
+	args    string
+	summary string
+	// about is the help's text between usage and flags; examples follow.
+	about    string
+	examples []string
+	// flags defines the command's own flags; nil without any.
+	flags func(*app, *flagSet)
+	// run does it. A report is rendered also when an error comes with it.
+	run func(ctx context.Context, a *app, args []string) (*tasks.Report, error)
+}
+
+// commands is the list of subcommands in the order of the help.
+func commands() []command {
+	return []command{
+		validateCommand(), installCommand(), verifyCommand(),
+		versionCommand(), helpCommand(),
+	}
+}
+
+// run is the whole tool as a function: it returns the exit code.
+func run(ctx context.Context, sys system) int {
+	a := &app{system: sys, onTerminal: isTerminal(sys.stderr)}
+	return int(a.main(ctx))
+}
+
+func (a *app) main(ctx context.Context) exitCode {
+	cmd, rest, err := pick(a.args)
+	if err != nil {
+		return a.fail(nil, err)
+	}
+	fs := newFlagSet(cmd.name)
+	if cmd.flags != nil {
+		cmd.flags(a, fs)
+		fs.in(sectionCommand)
+	}
+	a.addCommon(fs)
+	a.given = func(flag string) bool { return fs.Changed(flag) }
+	if err := fs.Parse(rest); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			a.help = true
+		} else {
+			return a.fail(nil, &usageError{message: err.Error(), hint: fmt.Sprintf("see 'oreg %s --help'", cmd.name)})
+		}
+	}
+	if a.help {
+		printCommandHelp(a.stdout, cmd, fs)
+		return exitDone
+	}
+	if err := a.options.validate(); err != nil {
+		return a.fail(nil, err)
+	}
+	a.progress = newProgress(a.stderr, a.onTerminal, a.now)
+	closeLog, err := a.openLog()
+	if err != nil {
+		return a.fail(nil, err)
+	}
+	defer closeLog()
+	report, err := cmd.run(ctx, a, fs.Args())
+	a.progress.close()
+	if report != nil {
+		report.Warnings = append(report.Warnings, a.warnings...)
+		if renderErr := a.render(report); renderErr != nil && err == nil {
+			err = renderErr
+		}
+	}
+	return a.fail(report, err)
+}
+
+// fail says what ended the run, with a hint, and returns the exit code.
+func (a *app) fail(report *tasks.Report, err error) exitCode {
+	code := exitOf(report, err)
+	if err == nil {
+		return code
+	}
+	var usage *usageError
+	var problems inventory.Problems
+	switch {
+	case code == exitInterrupted:
+		a.say("error", "interrupted")
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			a.say("error", p.Error())
+		}
+	case errors.As(err, &usage):
+		a.say("error", usage.message)
+		a.sayHint(usage.hint)
+	default:
+		a.say("error", err.Error())
+		a.sayHint(hintOf(err))
+	}
+	return code
+}
+
+// hintOf finds what to do about an error.
+func hintOf(err error) string {
+	var silent *noTerminalError
+	var kubeconfig *kube.ConfigError
+	var cluster *kube.Error
+	switch {
+	case errors.As(err, &silent):
+		return silent.hint
+	case errors.As(err, &kubeconfig):
+		return kubeconfig.Hint
+	case errors.As(err, &cluster):
+		return cluster.Hint
+	}
+	return ""
+}
+
+// say writes one diagnostic line.
+func (a *app) say(kind, text string) {
+	var out io.Writer = a.stderr
+	if a.progress != nil {
+		out = a.progress
+	}
+	fmt.Fprintf(out, "oreg: %s: %s\n", kind, text)
+}
+
+func (a *app) sayHint(hint string) {
+	if hint != "" {
+		a.say("hint", hint)
+	}
+}
+
+// warn shows a warning once and keeps it for the JSON document.
+func (a *app) warn(text string) {
+	a.mu.Lock()
+	known := slices.Contains(a.warnings, text)
+	if !known {
+		a.warnings = append(a.warnings, text)
+	}
+	a.mu.Unlock()
+	if !known {
+		a.say("warning", text)
+	}
+}
+
+// pick finds the command. Without one the help is shown; a misspelt one gets
+// the name that was meant.
+func pick(args []string) (command, []string, error) {
+	all := commands()
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" {
+		return helpCommand(), nil, nil
+	}
+	if args[0] == "--version" {
+		return versionCommand(), nil, nil
+	}
+	names := make([]string, 0, len(all))
+	for _, c := range all {
+		if c.name == args[0] {
+			return c, args[1:], nil
+		}
+		names = append(names, c.name)
+	}
+	if strings.HasPrefix(args[0], "-") {
+		return command{}, nil, &usageError{message: fmt.Sprintf("the command comes first, before %s", strings.SplitN(args[0], "=", 2)[0]),
+			hint: "for example: oreg validate -i hosts"}
+	}
+	hint := "see 'oreg help'"
+	if near := nearest(args[0], names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return command{}, nil, &usageError{message: fmt.Sprintf("unknown command %q", args[0]), hint: hint}
+}
+
+// openLog starts the log: to a file that others cannot read, and to standard
+// error from -v on.
+func (a *app) openLog() (func(), error) {
+	level := slog.LevelError + 4 // nothing
+	switch {
+	case a.verbose >= 2:
+		level = slog.LevelDebug
+	case a.verbose == 1:
+		level = slog.LevelInfo
+	}
+	handlers := []slog.Handler{slog.NewTextHandler(a.progress, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime})}
+	closeLog := func() {}
+	if a.logFile != "" {
+		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open the log file: %w", err)
+		}
+		handlers = append(handlers, slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		closeLog = func() {
+			if err := f.Close(); err != nil {
+				a.say("warning", "close the log file: "+err.Error())
+			}
+		}
+	}
+	a.log = slog.New(slog.NewMultiHandler(handlers...))
+	return closeLog, nil
+}
+
+// noTime leaves the time out of what is shown on a terminal.
+func noTime(groups []string, attr slog.Attr) slog.Attr {
+	if len(groups) == 0 && attr.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return attr
+}

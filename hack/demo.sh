@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The main job, end to end, on real parts of this machine: hack/demo.sh BIN-FOLDER
+# Any user may run it. Everything is taken down again, also after Ctrl-C.
+set -euo pipefail
+bin=$1
+oreg=$bin/oreg
+lab=$bin/lab
+dir=$(mktemp -d "${TMPDIR:-/tmp}/oreg-demo.XXXXXX")
+labdir=$dir/lab
+labpid=
+
+down() {
+	status=$?
+	trap - EXIT INT TERM HUP
+	if [ -n "$labpid" ]; then
+		"$lab" down --dir "$labdir" >/dev/null 2>&1 || true
+		wait "$labpid" 2>/dev/null || true
+	fi
+	rm -rf "$dir"
+	exit "$status"
+}
+trap down EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+# run CODE COMMAND...: shows the command, runs it, demands its exit code.
+run() {
+	want=$1; shift
+	printf '$ %s\n' "${*//$bin\//}" | sed "s|$labdir|LAB|g"
+	got=0
+	"$@" 2>&1 | sed "s|$labdir|LAB|g" || got=$?
+	printf '(exit %d)\n' "$got"
+	if [ "$got" -ne "$want" ]; then
+		echo "the demo expected exit $want"; exit 1
+	fi
+}
+
+say "a cluster's worth of real parts: registries, kube-apiserver, 6 nodes"
+mkfifo "$dir/ready"
+"$lab" up --dir "$labdir" --nodes 6 --json >"$dir/ready" 2>"$dir/lab.log" &
+labpid=$!
+# One line when all is ready, or the end of the file when the lab has died.
+if ! read -r _ <"$dir/ready"; then
+	cat "$dir/lab.log"; echo "the lab did not start"; exit 1
+fi
+common=(--certs-dir "$labdir/certs.d" --allow-realm localhost)
+files() { find "$labdir"/nodes/*/root -name config.json | wc -l; }
+
+say "a wrong password: refused, and nothing is touched"
+run 3 "$oreg" install -i "$labdir/hosts.wrong" "${common[@]}"
+echo "config.json files on the nodes: $(files)"
+[ "$(files)" -eq 0 ]
+
+say "the right one: every credential proved, then 6 nodes and the secret"
+run 0 "$oreg" install -i "$labdir/hosts" "${common[@]}"
+echo "config.json files on the nodes: $(files)"
+[ "$(files)" -eq 12 ]
+
+say "again: nothing to do"
+run 0 "$oreg" install -i "$labdir/hosts" "${common[@]}"
+
+say "somebody spoils a node's file; verify finds it"
+victim=$(find "$labdir/nodes/n3/root" -path '*origin*' -name config.json)
+printf '{"auths":{}}' >"$victim"
+run 2 "$oreg" verify -i "$labdir/hosts" "${common[@]}"
+
+say "and install mends it"
+run 0 "$oreg" install -i "$labdir/hosts" "${common[@]}"
+run 0 "$oreg" verify -i "$labdir/hosts" "${common[@]}"
+
+say "done; everything is taken down again"
