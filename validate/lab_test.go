@@ -44,7 +44,7 @@ func newAuthority(t testing.TB) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
@@ -83,7 +83,6 @@ func (a *authority) issue(t testing.TB, change func(*x509.Certificate), names ..
 // server is a registry, token server or anything else, with a record of what
 // it was asked.
 type server struct {
-	*httptest.Server
 	host string // "127.0.0.1:port"
 
 	mu       sync.Mutex
@@ -132,16 +131,16 @@ func serveTLS(t testing.TB, a *authority, h http.Handler, names ...string) *serv
 func serveWith(t testing.TB, h http.Handler, config *tls.Config) *server {
 	t.Helper()
 	s := &server{}
-	s.Server = httptest.NewUnstartedServer(s.record(h))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are part of the tests
+	srv := httptest.NewUnstartedServer(s.record(h))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are part of the tests
 	if config != nil {
-		s.TLS = config
-		s.StartTLS()
+		srv.TLS = config
+		srv.StartTLS()
 	} else {
-		s.Start()
+		srv.Start()
 	}
-	t.Cleanup(s.Close)
-	s.host = s.Listener.Addr().String()
+	t.Cleanup(srv.Close)
+	s.host = srv.Listener.Addr().String()
 	return s
 }
 
