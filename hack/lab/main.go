@@ -10,8 +10,8 @@
 //
 // # Verbs
 //
-//	lab up [flags]       start everything; stay until Ctrl-C, SIGTERM, `lab down`
-//	                     (or end of standard input, with --until-eof), then remove everything
+//	lab up [flags]       start everything; stay until Ctrl-C, SIGTERM, `lab down`, the death of the parent
+//	                     process (or end of standard input, with --until-eof), then remove everything
 //	lab down [--dir D]   stop a lab and remove its folder; also after its lab process was killed
 //	lab state [--dir D]  print the state document
 //	lab ctl ...          change or ask a running lab (below); --dir D or $OREG_LAB_DIR says which
@@ -23,7 +23,7 @@
 // --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
 // under strace: every execve with argv and environment goes to the node's "trace" file),
 // --kube=true|false, --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
-// none), --realm-host localhost, --json (the state document on standard output, one line, when all
+// none), --realm-host localhost, --kube-apiserver FILE (built; default: built from the source here), --json (the state document on standard output, one line, when all
 // is ready), --until-eof, --detach.
 //
 // # State document
@@ -60,12 +60,13 @@
 //
 // # ctl
 //
-//	lab ctl node add NAME [--kind K] [--groups nodes] | remove|stop|start|kill NAME
-//	        stop refuses new connections and cuts those that are open; kill is SIGKILL of all its processes
+//	lab ctl node add NAME [--kind K] [--groups nodes] | remove|stop|start NAME
+//	        stop kills every process of the node: connections are cut, new ones refused; its files stay
+//	lab ctl node pause|resume NAME                                    (sshd) connections hang, none is refused
 //	lab ctl node set NAME [--latency 20ms] [--forwarding=false]      (in-process)
 //	lab ctl node log NAME | reset NAME | count NAME [EVENT]           events: connect auth exec forward
-//	        count without an event counts connections; NAME may be "all"
-//	lab ctl node ps NAME                                              argv and environment of its processes
+//	        count without an event counts connections; NAME may be "all", here and above
+//	lab ctl node ps NAME                                              (sshd) argv and environment of its processes
 //	lab ctl registry add NAME [--auth A] [--tls T] | remove|stop|start NAME
 //	lab ctl registry log NAME | reset NAME
 //	lab ctl registry count NAME [all|authenticated|failed|anonymous]  (default all)
@@ -73,18 +74,30 @@
 //	lab ctl registry deluser NAME USER
 //	lab ctl api stop|start|pause|resume                               pause: connections hang, none is refused
 //	lab ctl inventory                                                 write inventories and known_hosts anew
+//	lab ctl state | down
+//
+// A program asks the same over the socket: POST http://lab/ctl with {"args":["registry","count",
+// "basic","failed"],"stdin":""}, answered by {"output":"1\n","error":""}. A socket's name has at most
+// 107 bytes: dial /proc/self/fd/N/ctl.sock with the folder open as N.
 //
 // A registry's record has one JSON line per request: {"time","server":"registry|token","method",
 // "path","query","user","credential":"none|basic|bearer","status":401,"remote"}. "failed" counts
 // answers 401 to a Basic login, so a password presented once counts once; "authenticated" counts
 // requests that carried a credential and were not refused. A node's record: {"time","event",
-// "user","remote","detail"}.
+// "user","remote","detail"}; of an sshd node the detail of exec is not the command, which sshd does
+// not tell.
 //
 // # What is not like the real thing
 //
 // Nothing needs /etc/hosts: every part has a loopback address of its own, 127.X.Y.Z with X and Y
 // drawn at random for each lab, and certificates name these addresses. The bearer registry's realm
 // must be on another host name that resolves everywhere without set-up; `localhost` is the only one.
+//
+// No controller-manager runs: nothing creates the service account "default" of a namespace that a
+// test makes, and a Node's Ready condition is what somebody writes. With --isolation none (or auto
+// where the kernel has no user namespaces) /etc/origin/master/admin.kubeconfig is not at its place on
+// the first master: use --kubeconfig. Thousands of nodes start and end in seconds on a tmpfs (--dir
+// /dev/shm/lab), and in half a minute on a busy disk.
 package main
 
 import (

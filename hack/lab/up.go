@@ -17,15 +17,17 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"oreg/hack/lab/kube"
 	"oreg/hack/lab/site"
 )
 
 type upOptions struct {
-	cfg                    site.Config
-	json, untilEOF, detach bool
-	kubeBinary, cache      string
+	cfg               site.Config
+	json, untilEOF    bool
+	detach, detached  bool // asked to leave the terminal; is the process that did
+	kubeBinary, cache string
 }
 
 func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
@@ -50,6 +52,9 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	flags.BoolVar(&o.json, "json", false, "print the state document, on one line, when all is ready")
 	flags.BoolVar(&o.untilEOF, "until-eof", false, "end when standard input ends")
 	flags.BoolVar(&o.detach, "detach", false, "return when all is ready; end it with lab down")
+	flags.BoolVar(&o.detached, "detached", false, "")
+	// Only detach says it; a hidden flag of a name that pflag has is not an error.
+	_ = flags.MarkHidden("detached")
 	return flags, o
 }
 
@@ -115,6 +120,9 @@ func serve(ctx context.Context, o *upOptions, sys system) error {
 	logrus.SetOutput(io.Discard)
 	o.cfg.Progress, o.cfg.Now = sys.stderr, sys.now
 	begun := sys.now()
+	if err := endWithParent(o.detached); err != nil {
+		return err
+	}
 	lab, err := site.Up(ctx, o.cfg)
 	if err != nil {
 		// An interrupt while starting is an end like any other.
@@ -134,6 +142,15 @@ func serve(ctx context.Context, o *upOptions, sys system) error {
 	}
 	<-lab.Done()
 	return errors.Join(err, lab.Close(), <-served, site.Remove(o.cfg.Dir))
+}
+
+// endWithParent asks for SIGTERM when the parent dies: `go run` does not pass on a SIGTERM, and a
+// test that is killed cannot end its lab. A detached lab has no parent that counts.
+func endWithParent(detached bool) error {
+	if detached {
+		return nil
+	}
+	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0, 0, 0)
 }
 
 func tell(s *site.State, o *upOptions, sys system, took time.Duration) error {
@@ -182,7 +199,7 @@ func kubeFlag(s *site.State) string {
 // detach runs the same command in a session of its own and waits until it told of the lab.
 func detach(ctx context.Context, args []string, o *upOptions, sys system) error {
 	args = append(slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "--detach") }),
-		"--kube-apiserver="+o.cfg.KubeBinary, "--dir="+o.cfg.Dir)
+		"--detached", "--kube-apiserver="+o.cfg.KubeBinary, "--dir="+o.cfg.Dir)
 	// Not in the lab's folder, which the other process makes anew; without a name it leaves nothing.
 	log, err := os.CreateTemp("", "oreg-lab-up-")
 	if err != nil {

@@ -48,15 +48,20 @@ func bound(machine bool) []string {
 	return dirs
 }
 
-// Prepare makes the folders below root that a namespace covers the machine's with.
-func Prepare(root string) error {
-	for _, dir := range bound(true) {
+// Prepare makes the folders below root that a namespace covers the machine's with; with machine
+// also those of [Spec.Machine].
+func Prepare(root string, machine bool) error {
+	for _, dir := range bound(machine) {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			return err
 		}
 	}
 	if err := os.Chmod(filepath.Join(root, "root"), 0o700); err != nil {
 		return err
+	}
+	if !machine {
+		// Where the upper halves of the overlays are mounted.
+		return os.MkdirAll(filepath.Join(root, "run"), 0o755)
 	}
 	for _, dir := range []string{"tmp", "var/tmp"} {
 		if err := os.Chmod(filepath.Join(root, dir), 0o777|fs.ModeSticky); err != nil {
@@ -88,7 +93,7 @@ func Command(ctx context.Context, spec Spec, argv ...string) (*exec.Cmd, error) 
 
 // Permitted tries a namespace in dir and says why there cannot be one.
 func Permitted(ctx context.Context, self, dir string) error {
-	if err := Prepare(dir); err != nil {
+	if err := Prepare(dir, false); err != nil {
 		return err
 	}
 	cmd, err := Command(ctx, Spec{Self: self, Root: dir, Hostname: "probe"}, "/bin/sh", "-c", "test -d /var/lib/origin && test -d /etc/origin")

@@ -197,7 +197,8 @@ func (r *Registry) serve(ln, realmLn net.Listener) {
 }
 
 func (r *Registry) serveOne(ln net.Listener, h http.Handler) *http.Server {
-	srv := &http.Server{Handler: h, ErrorLog: r.cfg.ErrorLog, TLSConfig: r.tls, ReadHeaderTimeout: time.Minute}
+	// A clone: each server adds its protocols to it.
+	srv := &http.Server{Handler: h, ErrorLog: r.cfg.ErrorLog, TLSConfig: r.tls.Clone(), ReadHeaderTimeout: time.Minute}
 	go func() {
 		var err error
 		if r.tls != nil {

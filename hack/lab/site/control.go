@@ -57,7 +57,7 @@ func take(args []string, usage string) (verb, name string, rest []string, err er
 	return args[0], args[1], args[2:], nil
 }
 
-const nodeUsage = "node add|remove|stop|start|kill|pause|resume|set|log|reset|count|ps NAME"
+const nodeUsage = "node add|remove|stop|start|pause|resume|set|log|reset|count|ps NAME"
 
 func (l *Lab) controlNode(out io.Writer, args []string) (changed bool, err error) {
 	verb, name, rest, err := take(args, nodeUsage)
@@ -76,8 +76,7 @@ func (l *Lab) controlNode(out io.Writer, args []string) (changed bool, err error
 		chosen = []*node{n}
 	}
 	switch verb {
-	case "stop", "kill":
-		// The same to a client: of sshd every process is killed with process 1.
+	case "stop":
 		for _, n := range chosen {
 			n.stop()
 		}

@@ -152,7 +152,7 @@ func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) 
 	}
 	dir := filepath.Join(l.path("nodes"), name)
 	n := &node{name: name, kind: kind, isolation: isolationNamespace, groups: groups, root: filepath.Join(dir, "root")}
-	if err := private.Prepare(n.root); err != nil {
+	if err := private.Prepare(n.root, kind == KindSSHD); err != nil {
 		return nil, err
 	}
 	if i < filedRecords {
