@@ -124,7 +124,13 @@ func (f *fabric) raw(address string, serve func(net.Conn)) *station {
 // http serves h, over TLS where config is not nil.
 func (f *fabric) http(address string, config *tls.Config, h http.Handler) *station {
 	s := f.station(address)
-	srv := &http.Server{Handler: s.record(h), ErrorLog: log.New(io.Discard, "", 0)}
+	var handlers sync.WaitGroup // a hijacked connection is not the server's to close
+	recorded := s.record(h)
+	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		recorded.ServeHTTP(w, r)
+	})}
 	var listener net.Listener = s
 	if config != nil {
 		listener = tls.NewListener(s, config)
@@ -134,7 +140,7 @@ func (f *fabric) http(address string, config *tls.Config, h http.Handler) *stati
 		defer close(stopped)
 		_ = srv.Serve(listener) // always http.ErrServerClosed in the end
 	}()
-	f.t.Cleanup(func() { _ = srv.Close(); <-stopped })
+	f.t.Cleanup(func() { _ = srv.Close(); <-stopped; handlers.Wait() })
 	return s
 }
 
