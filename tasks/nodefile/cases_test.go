@@ -334,7 +334,7 @@ func TestIssue6_Locked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, free := home(t, "old"), home(t)
 			req := request(path, free)
-			req.LockWait = time.Second
+			req.LockWait = 300 * time.Millisecond
 			if name == "busybox" {
 				req = nodefile.WithPath(req, "/nowhere")
 			}

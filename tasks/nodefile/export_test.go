@@ -12,3 +12,12 @@ func WithPath(r Request, path string) Request {
 	r.systemPath = path
 	return r
 }
+
+// Script is what is sent to the shell for a request.
+func Script(r Request, nonce string) (string, error) {
+	r, err := r.prepare()
+	if err != nil {
+		return "", err
+	}
+	return call{nonce: nonce, op: opWrite, lockWait: 10, runID: r.RunID, marker: r.marker, path: r.systemPath, paths: r.Paths}.script(), nil
+}

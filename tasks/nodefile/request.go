@@ -51,7 +51,7 @@ type Request struct {
 	// where nothing else is to be done.
 	PurgeBackups bool
 	// LockWait, Silence and Grace are [DefaultLockWait], [DefaultSilence] and
-	// [DefaultGrace] when 0. LockWait is counted in whole seconds.
+	// [DefaultGrace] when 0. LockWait is counted in tenths of a second.
 	LockWait, Silence, Grace time.Duration
 	// Before is called with what is about to be written, before anything of it
 	// is sent; its error stops the exchange with nothing written. It is for the

@@ -20,7 +20,7 @@ const (
 // call is the script's arguments.
 type call struct {
 	nonce, op string
-	lockWait  int
+	lockWait  int // tenths of a second
 	runID     string
 	backup    bool
 	marker    string

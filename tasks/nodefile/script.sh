@@ -89,13 +89,18 @@ oreg_node() {
 		started "$1"
 		[ "$since" = "$2" ]
 	}
+	# lock FILE DIR waits up to $wait tenths of a second.
 	lock() {
 		[ -z "$flock" ] || eval "exec $(($1 + 2))<\"\$2\""
 		n=0
 		until take "$1" "$2"; do
 			[ $n -lt $wait ] || return 1
-			n=$((n + 1))
-			sleep 1
+			if sleep 0.1 2>/dev/null; then
+				n=$((n + 1))
+			else
+				n=$((n + 10))
+				sleep 1
+			fi
 		done
 	}
 	flock=$(command -v flock)
@@ -302,6 +307,8 @@ oreg_node() {
 		eval "[ -n \"\$x$1\" ]" || say ok $1 $how
 	}
 
+	# A login shell may have left a line unfinished.
+	echo
 	if command -v sha256sum >/dev/null; then
 		hash=sha256sum
 	elif command -v shasum >/dev/null; then

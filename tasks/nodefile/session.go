@@ -43,7 +43,7 @@ type session struct {
 // newSession sends the script.
 func newSession(ctx context.Context, p *sshexec.Process, req Request, op string, backup bool) (*session, error) {
 	s := &session{p: p, nonce: "oreg-" + rand.Text(), r: bufio.NewReaderSize(p.Stdout, maxLine), ctx: ctx, req: req}
-	wait := int(req.LockWait / time.Second)
+	wait := int(req.LockWait / (100 * time.Millisecond))
 	// The first answer may wait for the lock of each file.
 	s.idle = time.AfterFunc(req.Silence+time.Duration(len(req.Paths))*req.LockWait, func() {
 		s.mu.Lock()
@@ -77,6 +77,8 @@ func (s *session) interrupt() {
 func (s *session) commit() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// The hook of the context runs on its own time: ask the context itself.
+	s.stopped = s.stopped || s.ctx.Err() != nil
 	s.committed = !s.stopped
 	return s.committed
 }

@@ -94,13 +94,13 @@ func (s *session) survey() ([]Present, error) {
 			return nil, s.broken(err)
 		}
 	}
+	if i := slices.Index(kinds, ""); i >= 0 {
+		return nil, s.broken(&protocolError{"no answer for " + s.req.Paths[i]})
+	}
 	if err := list(found, kinds, listing); err != nil {
 		return nil, s.broken(err)
 	}
 	for i := range found {
-		if kinds[i] == "" {
-			return nil, s.broken(&protocolError{"no answer for " + s.req.Paths[i]})
-		}
 		found[i].finish(kinds[i], s.req.RunID, states[i])
 	}
 	return found, nil

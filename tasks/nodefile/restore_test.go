@@ -1,0 +1,188 @@
+package nodefile_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"oreg/sshexec"
+	"oreg/tasks/nodefile"
+)
+
+// node is one shell with the three operations.
+type node struct {
+	t    *testing.T
+	path string
+	argv []string
+}
+
+func (n node) apply(req nodefile.Request, plan nodefile.Plan) nodefile.Outcome {
+	n.t.Helper()
+	p, _ := start(n.t, n.path, n.argv...)
+	outcome, err := nodefile.Apply(n.t.Context(), p, req, plan)
+	require.NoError(n.t, err)
+	return outcome
+}
+
+func (n node) restore(req nodefile.Request) nodefile.Outcome {
+	n.t.Helper()
+	p, _ := start(n.t, n.path, n.argv...)
+	outcome, err := nodefile.Restore(n.t.Context(), p, req)
+	require.NoError(n.t, err)
+	return outcome
+}
+
+func (n node) read(req nodefile.Request) []nodefile.Present {
+	n.t.Helper()
+	p, _ := start(n.t, n.path, n.argv...)
+	found, errs, err := nodefile.Read(n.t.Context(), p, req)
+	require.NoError(n.t, err)
+	require.NoError(n.t, errors.Join(errs...))
+	return found
+}
+
+func eachNode(t *testing.T, test func(t *testing.T, n node)) {
+	for name, argv := range shells(t) {
+		t.Run(name, func(t *testing.T) { test(t, node{t: t, path: tools(t, name), argv: argv}) })
+	}
+}
+
+// TestT6_Restore puts back byte for byte, with the mode, what the run replaced,
+// takes away what it created, folders too, and leaves nothing of itself.
+func TestT6_Restore(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		old := "{\n \"auths\": {},\n\n \"x\": 1e3 }\n\n"
+		replaced := home(t, old)
+		require.NoError(t, os.Chmod(replaced, 0o640))
+		root := t.TempDir()
+		created := filepath.Join(root, "data/.docker/config.json")
+		tightened := home(t, "new")
+		require.NoError(t, os.Chmod(tightened, 0o644))
+		req := request(replaced, created, tightened)
+		before := names(t, filepath.Dir(replaced))
+		assert.True(t, n.apply(req, want("new")).Changed())
+
+		found := n.read(req)
+		require.NotNil(t, found[0].Backup)
+		assert.Equal(t, old, string(found[0].Backup.Content))
+		assert.Equal(t, fs.FileMode(0o640), found[0].Backup.Mode)
+		assert.Equal(t, []string{run1}, found[0].Backups)
+		require.NotNil(t, found[1].Backup)
+		assert.False(t, found[1].Backup.Existed)
+		assert.Nil(t, found[2].Backup)
+
+		check := req
+		check.Check = true
+		untouched := tree(t, filepath.Dir(replaced))
+		assert.Equal(t, nodefile.Restored, n.restore(check).Files[0].Status)
+		assert.Equal(t, untouched, tree(t, filepath.Dir(replaced)))
+
+		outcome := n.restore(req)
+		for i, status := range []nodefile.Status{nodefile.Restored, nodefile.Removed, nodefile.Unchanged} {
+			require.NoError(t, outcome.Files[i].Err)
+			assert.Equal(t, status, outcome.Files[i].Status)
+		}
+		assert.Equal(t, old, read(t, replaced))
+		assert.Equal(t, fs.FileMode(0o640), mode(t, replaced))
+		assert.Equal(t, before, names(t, filepath.Dir(replaced)))
+		assert.Empty(t, names(t, root))
+
+		outcome = n.restore(req)
+		assert.False(t, outcome.Changed(), "a second rollback finds nothing to do")
+	})
+}
+
+// TestT6_RestoreLeavesOthersChanges: what changed since is skipped, also
+// between the look and the write; another run's work is not this run's.
+func TestT6_RestoreLeavesOthersChanges(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		edited, gone, foreign, damaged := home(t, "old"), home(t, "old"), home(t), home(t, "old")
+		req := request(edited, gone, foreign, damaged)
+		require.True(t, n.apply(req, want("new")).Changed())
+		require.NoError(t, os.WriteFile(edited, []byte("theirs"), 0o600))
+		require.NoError(t, os.Remove(gone))
+		require.NoError(t, os.WriteFile(foreign, []byte("theirs"), 0o600))
+		require.NoError(t, os.WriteFile(damaged+".oreg-"+run1, []byte("x"), 0o600))
+		outcome := n.restore(req)
+		for _, f := range outcome.Files[:3] {
+			assert.Equal(t, nodefile.CauseChangedUnder, failure(t, f).Cause)
+		}
+		assert.Equal(t, sshexec.CauseCommandFailed, failure(t, outcome.Files[3]).Cause)
+		assert.Equal(t, "theirs", read(t, edited))
+		assert.NoFileExists(t, gone)
+		assert.Equal(t, "theirs", read(t, foreign))
+		assert.Equal(t, "new", read(t, damaged))
+
+		req.RunID = run2
+		for _, f := range n.restore(req).Files {
+			require.NoError(t, f.Err)
+			assert.Equal(t, nodefile.Unchanged, f.Status)
+		}
+
+		req = request(home(t, "old"))
+		require.True(t, n.apply(req, want("new")).Changed())
+		req.Before = func(changes []nodefile.Change) error {
+			require.Len(t, changes, 1)
+			return os.WriteFile(req.Paths[0], []byte("theirs"), 0o600)
+		}
+		assert.Equal(t, nodefile.CauseChangedUnder, failure(t, n.restore(req).Files[0]).Cause)
+		assert.Equal(t, "theirs", read(t, req.Paths[0]))
+	})
+}
+
+// TestT6_SameRunTwice: a run that was continued is undone by one rollback.
+func TestT6_SameRunTwice(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		present, absent := home(t, "0"), home(t)
+		req := request(present, absent)
+		for _, content := range []string{"1", "2", "3"} {
+			require.True(t, n.apply(req, want(content)).Changed())
+		}
+		outcome := n.restore(req)
+		assert.Equal(t, nodefile.Restored, outcome.Files[0].Status)
+		assert.Equal(t, "0", read(t, present))
+		assert.Equal(t, nodefile.Removed, outcome.Files[1].Status)
+		assert.NoFileExists(t, absent)
+	})
+}
+
+// TestVerify finds each way to be wrong and none where there is none.
+func TestVerify(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		good, missing, differs, loose, open := home(t, "want"), home(t), home(t, "other"), home(t, "want"), home(t, "want")
+		require.NoError(t, os.Chmod(loose, 0o644))
+		require.NoError(t, os.Chmod(filepath.Dir(open), 0o711))
+		p, _ := start(t, n.path, n.argv...)
+		outcome, err := nodefile.Verify(t.Context(), p, request(good, missing, differs, loose, open), func(f nodefile.Present) []string {
+			if string(f.Content) != "want" {
+				return []string{"another password"}
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		for i, expected := range []struct {
+			status nodefile.Status
+			drift  string
+		}{
+			{nodefile.Unchanged, ""},
+			{nodefile.Missing, ""},
+			{nodefile.Drift, "another password"},
+			{nodefile.Drift, "mode is 0644, expected 0600"},
+			{nodefile.Drift, "mode of " + filepath.Dir(open) + " is 0711, expected 0700"},
+		} {
+			f := outcome.Files[i]
+			require.NoError(t, f.Err)
+			assert.Equal(t, expected.status, f.Status, f.Path)
+			if expected.drift != "" {
+				assert.Equal(t, []string{expected.drift}, f.Drifts)
+			}
+		}
+		assert.False(t, outcome.Changed())
+		assert.Equal(t, fs.FileMode(0o644), mode(t, loose))
+	})
+}
