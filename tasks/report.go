@@ -110,7 +110,7 @@ type Recap struct {
 // credentialReport turns a verdict into its JSON form.
 func credentialReport(r validate.Result) CredentialReport {
 	hint := r.Hint
-	if r.ByHand != "" {
+	if r.ByHand != "" && r.Cause != "" {
 		hint = strings.TrimPrefix(hint+"\nby hand: "+r.ByHand, "\n")
 	}
 	return CredentialReport{

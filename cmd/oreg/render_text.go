@@ -65,6 +65,21 @@ func textCredentials(b *strings.Builder, credentials []tasks.CredentialReport) e
 	return nil
 }
 
+// hostGroup is hosts with the same outcome.
+type hostGroup struct {
+	outcome string
+	files   []string
+	names   []string
+	// messages are what the hosts say of their failures, each text once with
+	// the hosts that say it; they often differ only in an address.
+	messages []string
+	said     map[string][]string
+	hints    []string
+}
+
+// shownMessages is how many different messages of one group are shown.
+const shownMessages = 3
+
 // textHosts groups the hosts by outcome: with thousands of nodes the few that
 // differ must be seen.
 func (a *app) textHosts(b *strings.Builder, report *tasks.Report) {
@@ -74,29 +89,20 @@ func (a *app) textHosts(b *strings.Builder, report *tasks.Report) {
 	if b.Len() > 0 {
 		b.WriteString("\n")
 	}
-	type group struct {
-		outcome, hint string
-		names         []string
-	}
-	var groups []*group
-	at := map[string]*group{}
-	for _, h := range report.Hosts {
-		outcome, hint := hostOutcome(h)
-		if a.verbose > 0 { // each host for itself
-			outcome = h.Name + "\x00" + outcome
+	for _, g := range groupHosts(report.Hosts, a.verbose > 0) {
+		fmt.Fprintf(b, "%s: %s: %s\n", count(len(g.names), "node"), g.outcome, ranges(g.names))
+		for _, f := range g.files {
+			fmt.Fprintf(b, "  %s\n", f)
 		}
-		g, known := at[outcome]
-		if !known {
-			g = &group{outcome: outcome[strings.IndexByte(outcome, 0)+1:], hint: hint}
-			at[outcome] = g
-			groups = append(groups, g)
+		for i, m := range g.messages {
+			if i == shownMessages && a.verbose == 0 {
+				fmt.Fprintf(b, "  and %d more, -v shows them\n", len(g.messages)-i)
+				break
+			}
+			fmt.Fprintf(b, "  %s: %s\n", ranges(g.said[m]), m)
 		}
-		g.names = append(g.names, h.Name)
-	}
-	for _, g := range groups {
-		fmt.Fprintf(b, "%s: %s: %s\n", count(len(g.names), "node"), ranges(g.names), g.outcome)
-		if g.hint != "" {
-			fmt.Fprintf(b, "  %s\n", g.hint)
+		for _, h := range g.hints {
+			fmt.Fprintf(b, "  %s\n", h)
 		}
 	}
 	if a.diff {
@@ -110,17 +116,55 @@ func (a *app) textHosts(b *strings.Builder, report *tasks.Report) {
 	}
 }
 
-// hostOutcome is the text that hosts are grouped by.
-func hostOutcome(h tasks.HostReport) (outcome, hint string) {
-	parts := []string{h.Status}
-	if h.Error != nil {
-		parts = append(parts, h.Error.Cause+": "+h.Error.Message)
-		hint = h.Error.Hint
+// groupHosts keeps the order in which each outcome first occurs. With each,
+// every host is a group of its own.
+func groupHosts(hosts []tasks.HostReport, each bool) []*hostGroup {
+	var groups []*hostGroup
+	at := map[string]*hostGroup{}
+	for _, h := range hosts {
+		outcome, files := h.Status, fileLines(h.Files)
+		if h.Error != nil {
+			outcome += ", " + h.Error.Cause
+		}
+		key := outcome + "\n" + strings.Join(files, "\n")
+		if each {
+			key = h.Name + "\n" + key
+		}
+		g := at[key]
+		if g == nil {
+			g = &hostGroup{outcome: outcome, files: files, said: map[string][]string{}}
+			at[key] = g
+			groups = append(groups, g)
+		}
+		g.names = append(g.names, h.Name)
+		if h.Error == nil {
+			continue
+		}
+		if len(g.said[h.Error.Message]) == 0 {
+			g.messages = append(g.messages, h.Error.Message)
+		}
+		g.said[h.Error.Message] = append(g.said[h.Error.Message], h.Name)
+		if h.Error.Hint != "" && !contains(g.hints, h.Error.Hint) && len(g.hints) < shownMessages {
+			g.hints = append(g.hints, h.Error.Hint)
+		}
 	}
-	for _, f := range h.Files {
-		parts = append(parts, strings.Join(append([]string{f.Path + " " + f.Status}, f.Notes...), "; "))
+	return groups
+}
+
+// fileLines are the files worth a line: those that are not simply as they
+// should be.
+func fileLines(files []tasks.FileReport) []string {
+	var lines []string
+	for _, f := range files {
+		if f.Status == tasks.StatusUnchanged && len(f.Notes) == 0 {
+			continue
+		}
+		lines = append(lines, f.Path+" "+f.Status)
+		for _, n := range f.Notes {
+			lines = append(lines, "  "+n)
+		}
 	}
-	return strings.Join(parts, ", "), hint
+	return lines
 }
 
 func (a *app) textSecrets(b *strings.Builder, report *tasks.Report) {

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +36,7 @@ func TestStories(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount,
+			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount, "logins": logins, "expected": expected,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -49,7 +51,8 @@ type labState struct {
 	KnownHosts string `json:"known_hosts"`
 	CertsDir   string `json:"certs_dir"`
 	SSH        struct {
-		Key string `json:"key"`
+		Key        string `json:"key"`
+		Passphrase string `json:"key_passphrase"`
 	} `json:"ssh"`
 	Accounts []struct {
 		User     string `json:"user"`
@@ -68,6 +71,7 @@ type labState struct {
 		Address string `json:"address"`
 		Port    int    `json:"port"`
 		Root    string `json:"root"`
+		Trace   string `json:"trace"`
 	} `json:"nodes"`
 	Kubernetes struct {
 		Kubeconfig string `json:"kubeconfig"`
@@ -85,6 +89,8 @@ func (s labState) secrets() []string {
 		out = append(out, password, base64.StdEncoding.EncodeToString([]byte(password)),
 			base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	}
+	add("", s.SSH.Passphrase)
+	add("nobody", "never#tried "+s.SSH.Passphrase) // the entry with test_login False
 	for _, a := range s.Accounts {
 		add(a.User, a.Password)
 	}
@@ -139,6 +145,7 @@ func labUp(ts *testscript.TestScript, neg bool, args []string) {
 	for _, n := range state.Nodes {
 		ts.Setenv("ROOT_"+n.Name, n.Root)
 		ts.Setenv("ADDRESS_"+n.Name, n.Address)
+		ts.Setenv("TRACE_"+n.Name, n.Trace)
 		ts.Setenv("PORT_"+n.Name, fmt.Sprint(n.Port))
 	}
 }
@@ -194,4 +201,52 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	case found == "" && neg:
 		ts.Fatalf("no secret found, though one was expected")
 	}
+}
+
+// logins prints what a config.json, or a secret's base64 of one, holds: a
+// line "host user digest-of-password" each, sorted. Two places with the same
+// lines hold the same credentials.
+func logins(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: logins FILE")
+	}
+	content := []byte(strings.TrimSpace(ts.ReadFile(args[0])))
+	if decoded, err := base64.StdEncoding.DecodeString(string(content)); err == nil {
+		content = decoded
+	}
+	var config struct {
+		Auths map[string]struct {
+			Auth string `json:"auth"`
+		} `json:"auths"`
+	}
+	ts.Check(json.Unmarshal(content, &config))
+	var lines []string
+	for host, entry := range config.Auths {
+		pair, err := base64.StdEncoding.DecodeString(entry.Auth)
+		ts.Check(err)
+		user, password, _ := strings.Cut(string(pair), ":")
+		lines = append(lines, fmt.Sprintf("%s %s %x", host, user, sha256.Sum256([]byte(password))))
+	}
+	slices.Sort(lines)
+	_, err := fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
+	ts.Check(err)
+}
+
+// expected prints the same lines for the lab's own pull accounts: what every
+// place has to hold beside the entry that is not tested.
+func expected(ts *testscript.TestScript, neg bool, args []string) {
+	var lines []string
+	add := func(host, user, password string) {
+		lines = append(lines, fmt.Sprintf("%s %s %x", host, user, sha256.Sum256([]byte(password))))
+	}
+	for _, r := range state(ts).Registries {
+		for _, a := range r.Accounts {
+			if a.User == "lab|svc" {
+				add(r.Host, a.User, a.Password)
+			}
+		}
+	}
+	slices.Sort(lines)
+	_, err := fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
+	ts.Check(err)
 }
