@@ -32,6 +32,13 @@ const (
 	badPassword  = "wr0ng-pä$$word #1"
 )
 
+// The bubbles of testing/synctest begin in 2000: certificates hold in both
+// times.
+var (
+	longAgo  = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+	farAhead = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
 // authority is a certificate authority of the test's own.
 type authority struct {
 	certificate *x509.Certificate
@@ -44,7 +51,7 @@ func newAuthority(t testing.TB) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotBefore: longAgo, NotAfter: farAhead,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
@@ -63,7 +70,7 @@ func (a *authority) issue(t testing.TB, change func(*x509.Certificate), names ..
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "test server"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: longAgo, NotAfter: farAhead,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
