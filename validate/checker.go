@@ -17,6 +17,12 @@ import (
 // at most Options.Timeout. When ctx ends, what is not finished becomes
 // [StatusError] with [CauseNotTried].
 func (c *Checker) Check(ctx context.Context, creds []inventory.Credential, report func(Result)) []Result {
+	return c.CheckFrom(ctx, c.options.Origin, creds, report)
+}
+
+// CheckFrom is Check from another origin than that of the options.
+func (c *Checker) CheckFrom(ctx context.Context, from Origin, creds []inventory.Credential, report func(Result)) []Result {
+	from = from.withDefaults()
 	masker := maskerFor(creds)
 	results := make([]Result, len(creds))
 	var (
@@ -25,7 +31,7 @@ func (c *Checker) Check(ctx context.Context, creds []inventory.Credential, repor
 	)
 	for i := range creds {
 		wg.Go(func() {
-			results[i] = c.one(ctx, creds[i], masker)
+			results[i] = c.one(ctx, from, creds[i], masker)
 			results[i].Index = i
 			if report != nil {
 				reportMu.Lock()
@@ -48,9 +54,9 @@ func maskerFor(creds []inventory.Credential) *secret.Masker {
 	return secret.NewMasker(all...)
 }
 
-func (c *Checker) one(ctx context.Context, cred inventory.Credential, masker *secret.Masker) Result {
+func (c *Checker) one(ctx context.Context, from Origin, cred inventory.Credential, masker *secret.Masker) Result {
 	started := c.options.Now()
-	r := resultOf(cred, c.options.Origin)
+	r := resultOf(cred, from)
 	switch {
 	case !cred.TestLogin:
 		r.Status, r.Detail = StatusSkipped, detailSkipped
@@ -61,7 +67,7 @@ func (c *Checker) one(ctx context.Context, cred inventory.Credential, masker *se
 		r.Hint = "correct the user name"
 		return r
 	}
-	s, f := c.newSession(cred, c.options.Origin, masker)
+	s, f := c.newSession(cred, from, masker)
 	if f != nil {
 		r.Status, r.Cause, r.Detail, r.Hint = StatusError, f.cause, f.detail, f.hint
 		return r
