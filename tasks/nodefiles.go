@@ -57,7 +57,7 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 			return nodefile.Apply(ctx, shell, request, plan)
 		})
 	})
-	host := HostReport{Name: node.Name, Status: StatusOK, Files: []FileReport{}}
+	host := NewHostReport(node.Name, nil)
 	for _, f := range outcome.Files {
 		host.add(FileReport{
 			Path: f.Path, Status: string(f.Status), SHA256: f.SHA256,
@@ -84,7 +84,7 @@ func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []do
 			return r, err
 		})
 	})
-	host := HostReport{Name: node.Name, Status: StatusOK, Files: []FileReport{}}
+	host := NewHostReport(node.Name, nil)
 	for i, f := range read.files {
 		report := FileReport{Path: f.Path, Status: StatusUnchanged, SHA256: f.SHA256}
 		switch found := findings(f, wanted); {
@@ -137,6 +137,15 @@ func (n *NodeFiles) close(host HostReport, err error, start time.Time) HostRepor
 	}
 	host.DurationMS = n.Now().Sub(start).Milliseconds()
 	return host
+}
+
+// NewHostReport is a host without files: ok, or as err says.
+func NewHostReport(name string, err error) HostReport {
+	h := HostReport{Name: name, Status: StatusOK, Files: []FileReport{}}
+	if err != nil {
+		h.fail(err)
+	}
+	return h
 }
 
 // add takes a file into the report; the first failed one decides the host's.

@@ -256,4 +256,3 @@ func indexes(n int) func(yield func(int) bool) {
 		}
 	}
 }
-

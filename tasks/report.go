@@ -41,6 +41,8 @@ type CredentialReport struct {
 	Realm      string `json:"realm"`
 	Digest     string `json:"digest"`
 	DurationMS int64  `json:"duration_ms"`
+	// Probe says that this is what a node saw without presenting the login.
+	Probe bool `json:"-"`
 }
 
 // Failure is why a host, file or secret is not as wanted.
@@ -122,8 +124,8 @@ func credentialReport(r validate.Result) CredentialReport {
 	}
 }
 
-// newReport returns a document whose lists are empty and not null.
-func newReport(command, run string, check bool) *Report {
+// NewReport returns a document whose lists are empty and not null.
+func NewReport(command, run string, check bool) *Report {
 	return &Report{
 		Version: ReportVersion, Command: command, Run: run, Check: check,
 		Credentials: []CredentialReport{}, Secrets: []SecretReport{},
@@ -131,8 +133,8 @@ func newReport(command, run string, check bool) *Report {
 	}
 }
 
-// finish counts the recap and decides Changed.
-func (r *Report) finish() {
+// Finish counts the recap and decides Changed.
+func (r *Report) Finish() {
 	r.Recap = Recap{}
 	for _, h := range r.Hosts {
 		switch h.Status {

@@ -79,7 +79,7 @@ func (e *CredentialsError) Error() string {
 // Validate checks every credential and changes nothing. A credential that is
 // refused makes the error a *CredentialsError; the report comes with it.
 func (r *Run) Validate(ctx context.Context) (*Report, error) {
-	report := newReport(r.Command, r.ID, r.Check)
+	report := NewReport(r.Command, r.ID, r.Check)
 	_, err := r.validate(ctx, report)
 	return report, err
 }
@@ -88,7 +88,7 @@ func (r *Run) Validate(ctx context.Context) (*Report, error) {
 // the secrets in the cluster. What fails on one node or secret stands in the
 // report and stops nothing else.
 func (r *Run) Install(ctx context.Context) (*Report, error) {
-	report := newReport(r.Command, r.ID, r.Check)
+	report := NewReport(r.Command, r.ID, r.Check)
 	if !r.SkipSecrets {
 		if err := r.Secrets.Guard(ctx); err != nil {
 			return nil, err
@@ -107,14 +107,14 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 	if !r.SkipSecrets {
 		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
 	}
-	report.finish()
+	report.Finish()
 	return report, ctx.Err()
 }
 
 // Verify compares what is in place with what the inventory says and changes
 // nothing.
 func (r *Run) Verify(ctx context.Context) (*Report, error) {
-	report := newReport(r.Command, r.ID, r.Check)
+	report := NewReport(r.Command, r.ID, r.Check)
 	if !r.SkipSecrets {
 		if err := r.Secrets.Guard(ctx); err != nil {
 			return nil, err
@@ -129,7 +129,7 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 	if !r.SkipSecrets {
 		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Verify(ctx, wanted) })
 	}
-	report.finish()
+	report.Finish()
 	return report, ctx.Err()
 }
 
@@ -141,8 +141,10 @@ func (r *Run) validate(ctx context.Context, report *Report) ([]validate.Result, 
 		return nil, err
 	}
 	refused := 0
-	for _, result := range results {
-		report.Credentials = append(report.Credentials, credentialReport(result))
+	for i, result := range results {
+		row := credentialReport(result)
+		row.Probe = i >= len(r.Cluster.Credentials)
+		report.Credentials = append(report.Credentials, row)
 		for _, w := range result.Warnings {
 			r.Watch.Warn(w)
 		}
@@ -177,9 +179,7 @@ func (r *Run) nodes(ctx context.Context, report *Report, title string, do func(c
 	report.Hosts = make([]HostReport, len(nodes))
 	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks}, do,
 		func(n inventory.Node, cause error) HostReport {
-			h := HostReport{Name: n.Name, Files: []FileReport{}}
-			h.fail(sshexec.NotTried(cause))
-			return h
+			return NewHostReport(n.Name, sshexec.NotTried(cause))
 		},
 		func(i int, h HostReport) {
 			report.Hosts[i] = h

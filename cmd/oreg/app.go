@@ -54,6 +54,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
+		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
 }

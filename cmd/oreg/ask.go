@@ -52,10 +52,13 @@ func (a *app) askSecret(ctx context.Context, what, hint string) (secret.Text, er
 	return secret.New(string(answer)), nil
 }
 
+// asks says whether somebody is there to answer.
+func (a *app) asks() bool { return isTerminal(a.stdin) && a.onTerminal }
+
 // confirm asks a question with yes or no. In a pipe it returns true, as every
 // command runs there without asking; --yes answers beforehand.
 func (a *app) confirm(ctx context.Context, question string) (bool, error) {
-	if a.yes || !isTerminal(a.stdin) || !a.onTerminal {
+	if a.yes || !a.asks() {
 		return true, nil
 	}
 	fmt.Fprintf(a.progress, "%s [y/N] ", question)

@@ -133,7 +133,7 @@ func (o *options) addCommon(fs *flagSet) {
 	fs.StringArrayVar(&o.certsDirs, "certs-dir", nil, "`folder` with <host:port>/ca.crt as /etc/docker/certs.d; repeatable")
 	fs.StringArrayVar(&o.allowRealms, "allow-realm", nil, "accept a token server on this private `host`; repeatable")
 	fs.BoolVar(&o.strict, "strict", false, "an inconclusive credential counts as failed")
-	fs.StringVar(&o.from, "from", "controller", "whose network to check from: controller, first-master or nodes")
+	fs.StringVar(&o.from, "from", fromController, "whose network to check from: controller, first-master or nodes")
 	fs.StringArrayVar(&o.authfiles, "authfile", nil, "credentials from a config.json, auth.json, pull secret or Secret manifest `file`; repeatable")
 	fs.StringVar(&o.registry, "registry", "", "check one `registry` (or registry/path) without an inventory")
 	fs.StringVar(&o.username, "username", "", "`user` for --registry")
@@ -164,7 +164,7 @@ func (o *options) validate() error {
 		{"--output", o.output, []string{"text", "json", "junit"}},
 		{"--color", o.color, []string{"auto", "always", "never"}},
 		{"--host-key-checking", o.hostKeys, []string{"strict", "accept-new", "off"}},
-		{"--from", o.from, []string{"controller", "first-master", "nodes"}},
+		{"--from", o.from, []string{fromController, fromFirstMaster, fromNodes}},
 	} {
 		if !contains(set.allowed, set.value) {
 			return &usageError{

@@ -94,6 +94,9 @@ func (a *app) clusterRun(ctx context.Context, name string, args []string, s scop
 	}
 	ssh := a.sshClient()
 	run.Nodes = &tasks.NodeFiles{SSH: ssh, RunID: run.ID, Check: a.check, KeepBackups: 1, Now: a.now}
+	if err := a.setOriginOver(run, ssh); err != nil {
+		return nil, nil, err
+	}
 	keeper, err := a.clusterSecrets(cluster, run, ssh)
 	if err != nil {
 		return nil, nil, err

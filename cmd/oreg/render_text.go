@@ -41,14 +41,17 @@ func textCredentials(b *strings.Builder, credentials []tasks.CredentialReport) e
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "REGISTRY\tUSER\tFROM\tSTATUS\tLOGIN\tPULL\tCAUSE\tIMAGE")
 	for _, c := range credentials {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			c.Host, c.User, c.From, c.Status, c.Login, c.Pull, dash(c.Cause), dash(c.Image))
+		if !c.Probe {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+				c.Host, c.User, c.From, c.Status, c.Login, c.Pull, dash(c.Cause), dash(c.Image))
+		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	textMatrix(b, credentials)
 	for _, c := range credentials {
-		if c.Cause == "" {
+		if c.Cause == "" || c.Probe {
 			continue
 		}
 		fmt.Fprintf(b, "\n%s (%s, user %s): %s", c.Host, c.Source, c.User, dash(c.Detail))
@@ -63,6 +66,48 @@ func textCredentials(b *strings.Builder, credentials []tasks.CredentialReport) e
 		b.WriteString("\n")
 	}
 	return nil
+}
+
+// textMatrix tells, registry by registry, which nodes reach it and what keeps
+// the others from it. A fleet has too many nodes for a column each.
+func textMatrix(b *strings.Builder, credentials []tasks.CredentialReport) {
+	type cell struct{ host, cause string }
+	var hosts []string
+	causes := map[string][]string{}
+	nodes := map[cell][]string{}
+	first := map[cell]tasks.CredentialReport{}
+	for _, c := range credentials {
+		if !c.Probe {
+			continue
+		}
+		if !contains(hosts, c.Host) {
+			hosts = append(hosts, c.Host)
+		}
+		at := cell{c.Host, c.Cause}
+		if _, known := first[at]; !known {
+			first[at] = c
+			causes[c.Host] = append(causes[c.Host], c.Cause)
+		}
+		if !contains(nodes[at], c.From) { // one login may be listed with several images
+			nodes[at] = append(nodes[at], c.From)
+		}
+	}
+	if len(hosts) > 0 {
+		b.WriteString("\n")
+	}
+	for _, host := range hosts {
+		for _, cause := range causes[host] {
+			at := cell{host, cause}
+			if cause == "" {
+				fmt.Fprintf(b, "%s: reached from %s: %s\n", host, count(len(nodes[at]), "node"), ranges(nodes[at]))
+				continue
+			}
+			fmt.Fprintf(b, "%s: %s from %s: %s\n  %s\n", host, cause, count(len(nodes[at]), "node"), ranges(nodes[at]), first[at].Detail)
+			for _, line := range strings.Split(first[at].Hint, "\n") {
+				fmt.Fprintf(b, "  %s\n", line)
+			}
+		}
+	}
 }
 
 // hostGroup is hosts with the same outcome.

@@ -80,9 +80,14 @@ func (a *app) vaultSecrets(cfg *ansiblecfg.Config) *vault.Secrets {
 	return vault.New(o)
 }
 
-// loadCluster reads what oreg acts on, asking for passwords where the flags
+// loadNodes reads a cluster whose nodes are wanted, whatever its credentials.
+func (a *app) loadNodes(ctx context.Context) (*inventory.Cluster, error) {
+	return a.readCluster(ctx, true)
+}
+
+// readCluster reads what oreg acts on, asking for passwords where the flags
 // say so. With nodes, an inventory that has none is an error.
-func (a *app) loadCluster(ctx context.Context, nodes bool) (*inventory.Cluster, error) {
+func (a *app) readCluster(ctx context.Context, nodes bool) (*inventory.Cluster, error) {
 	cfg, err := a.loadAnsibleConfig()
 	if err != nil {
 		return nil, err
@@ -107,14 +112,7 @@ func (a *app) loadCluster(ctx context.Context, nodes bool) (*inventory.Cluster, 
 	for _, w := range inv.Warnings() { // Load's and Cluster's, each once
 		a.warn(w.String())
 	}
-	if err != nil {
-		return nil, err
-	}
-	if len(cluster.Credentials) == 0 {
-		return nil, &usageError{message: "the inventory names no credentials",
-			hint: "set oreg_auth_user and oreg_auth_password, or openshift_additional_registry_credentials"}
-	}
-	return cluster, nil
+	return cluster, err
 }
 
 // connectionDefaults are what flags and ansible.cfg say of connections: they

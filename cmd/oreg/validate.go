@@ -28,7 +28,7 @@ inventory. A rejected or unprovable credential is exit 3.`,
 			if err := noArguments("validate", args); err != nil {
 				return nil, err
 			}
-			cluster, err := a.credentials(ctx)
+			cluster, err := a.loadCluster(ctx, a.from != fromController)
 			if err != nil {
 				return nil, err
 			}
@@ -36,6 +36,11 @@ inventory. A rejected or unprovable credential is exit 3.`,
 			if err != nil {
 				return nil, err
 			}
+			closeOrigin, err := a.setOrigin(run)
+			if err != nil {
+				return nil, err
+			}
+			defer closeOrigin()
 			return run.Validate(ctx)
 		},
 	}
@@ -47,12 +52,6 @@ func noArguments(name string, args []string) error {
 	}
 	return &usageError{message: fmt.Sprintf("%s takes no arguments, but got %q", name, args[0]),
 		hint: fmt.Sprintf("an inventory is named with -i: oreg %s -i %s", name, args[0])}
-}
-
-// credentials collects what to check: the inventory's, an authfile's, or the
-// one on the command line.
-func (a *app) credentials(ctx context.Context) (*inventory.Cluster, error) {
-	return a.loadCluster(ctx, false)
 }
 
 // newRun is what all runs share.
