@@ -26,8 +26,8 @@ const (
 	// DialTimeout bounds the connection to the server, without SSH.
 	DialTimeout = 10 * time.Second
 
-	clientQPS   = 50
-	clientBurst = 100
+	clientQPS   = 100
+	clientBurst = 200
 )
 
 // DialFunc opens a connection, as net.Dialer.DialContext does.
