@@ -45,9 +45,10 @@ func (s *session) routeTo(u *url.URL) (*route, *failure) {
 	r := &route{}
 	if s.checker.options.Proxy != nil {
 		via, err := s.checker.options.Proxy(u)
-		if err != nil {
+		if err != nil || via != nil && !usableProxy(via) {
 			// The address may hold a password: its text is not shown.
-			return nil, &failure{cause: CauseProxy, detail: fmt.Sprintf("the proxy set for %s is not a usable address", u.Host)}
+			return nil, &failure{cause: CauseProxy, detail: fmt.Sprintf("the proxy set for %s is not a usable address", u.Host),
+				hint: "expected http://proxy:3128 in openshift_https_proxy or HTTPS_PROXY; special characters of a password in it are written in percent form (%40 for @, %2F for /)"}
 		}
 		r.via = via
 	}
@@ -79,6 +80,18 @@ func (s *session) routeTo(u *url.URL) (*route, *failure) {
 	r.single.DisableKeepAlives = true
 	s.routes[key] = r
 	return r, nil
+}
+
+// usableProxy refuses what httpproxy makes of an address that it cannot parse:
+// of "http://user:a/b@proxy" it takes "http:" for the host, and of
+// "user:1/b@proxy" the beginning of the password for the port.
+func usableProxy(via *url.URL) bool {
+	switch via.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return false
+	}
+	return via.Hostname() != "" && !strings.HasSuffix(via.Host, ":") && strings.Trim(via.Path, "/") == "" && via.RawQuery == "" && via.Fragment == ""
 }
 
 // dialer returns the origin's dialer; failures on the way to a proxy are the
