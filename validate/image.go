@@ -83,7 +83,7 @@ func parseImage(c inventory.Credential) (image, error) {
 		reference = rest
 	}
 	parsed, err := name.ParseReference(registry + reference)
-	if err != nil {
+	if err != nil || !validRepository(parsed.Context().RepositoryStr()) {
 		return image{}, fmt.Errorf("%s is not a valid image name", c.Image)
 	}
 	img := image{repository: parsed.Context().RepositoryStr(), identifier: parsed.Identifier()}
@@ -91,6 +91,18 @@ func parseImage(c inventory.Credential) (image, error) {
 		img.digest = img.identifier
 	}
 	return img, nil
+}
+
+// validRepository adds the one rule of the distribution grammar that
+// go-containerregistry leaves out: each part begins and ends with a letter or a
+// digit. Without it "../x" is a name, and leaves the path of the API.
+func validRepository(repository string) bool {
+	for part := range strings.SplitSeq(repository, "/") {
+		if part == "" || strings.Trim(part[:1]+part[len(part)-1:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func cutHost(reference, host string) (string, bool) {
