@@ -53,6 +53,8 @@ type Inventory struct {
 	// readable are the files, as named in messages, that group or others may
 	// read.
 	readable map[string]bool
+	// keys are the names of variables that are no strings, by their id.
+	keys map[string]*value.Value
 }
 
 // Load reads the inventories, the variable files of all groups that have hosts
@@ -66,6 +68,7 @@ func Load(ctx context.Context, o Options) (*Inventory, error) {
 		bases:    map[string]*base{},
 		warned:   map[Problem]bool{},
 		readable: map[string]bool{},
+		keys:     map[string]*value.Value{},
 	}
 	inv.files = newVarFiles(inv)
 	var dirs []varDir
@@ -192,4 +195,14 @@ func (inv *Inventory) decrypt(ctx context.Context, data []byte, name string) ([]
 		secrets = vault.New(vault.Options{})
 	}
 	return secrets.Decrypt(ctx, data, name)
+}
+
+// nameID is the name under which a variable is kept. Python lets a name be any
+// hashable value; one that is no string is kept aside for printing.
+func (inv *Inventory) nameID(key *value.Value) string {
+	id := value.KeyID(key)
+	if !key.IsText() && inv.keys[id] == nil {
+		inv.keys[id] = key
+	}
+	return id
 }

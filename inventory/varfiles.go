@@ -202,7 +202,7 @@ func (f *varFiles) file(ctx context.Context, into graph.Vars, name, path string)
 	case p != nil:
 		f.inv.fail(p)
 		return nil
-	case res.Value == nil || !res.Value.IsTrue():
+	case res.Value == nil || res.Value.Kind != value.Vault && !res.Value.IsTrue():
 		return nil
 	case res.Value.Kind != value.Dict:
 		f.inv.fail(&Problem{
@@ -214,7 +214,7 @@ func (f *varFiles) file(ctx context.Context, into graph.Vars, name, path string)
 		f.inv.warn(w)
 	}
 	for _, e := range res.Value.Entries {
-		into[value.KeyID(e.Key)] = e.Value
+		into[f.inv.nameID(e.Key)] = e.Value
 	}
 	return nil
 }

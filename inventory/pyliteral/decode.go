@@ -27,7 +27,7 @@ func decodeString(tok string) (text string, kind stringKind, ok bool) {
 		body = body[1 : len(body)-1]
 	}
 	if strings.Contains(prefix, "f") {
-		return "", stringFormat, true
+		return "", stringFormat, validFormat(body, strings.Contains(prefix, "r"), 0)
 	}
 	if strings.Contains(prefix, "b") {
 		kind = stringBytes

@@ -139,13 +139,24 @@ func (r *jsonReader) object(at problem.Position) (*value.Value, bool) {
 	return wrapped(&value.Value{Kind: value.Dict, Pos: at, Entries: b.Entries()}), true
 }
 
-// wrapped turns an object that stands for a vault or an unsafe value into it.
+// wrapped turns an object with a key of a vault or an unsafe value into it. The
+// first such key decides; what else the object holds is lost, in Ansible too.
 func wrapped(v *value.Value) *value.Value {
 	for _, e := range v.Entries {
-		switch {
-		case e.Key.Text == "__ansible_vault" && e.Value.IsText():
-			return &value.Value{Kind: value.Vault, Text: e.Value.Text, Pos: v.Pos}
-		case e.Key.Text == "__ansible_unsafe":
+		switch e.Key.Text {
+		case "__ansible_vault":
+			text := e.Value.Text
+			switch e.Value.Kind {
+			case value.List, value.Dict, value.Vault:
+				// Python would encrypt what it prints of them.
+				continue
+			case value.Null:
+				text = "None"
+			case value.Bool:
+				text = strings.ToUpper(text[:1]) + text[1:]
+			}
+			return &value.Value{Kind: value.Vault, Text: text, Pos: v.Pos}
+		case "__ansible_unsafe":
 			return unsafe(e.Value)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -52,7 +54,10 @@ func parseYAML(data, file string) (res Result, failed *problem.Problem) {
 	case !errors.Is(err, io.EOF):
 		return Result{}, syntaxProblem(file, err)
 	}
-	c := &constructor{file: file, made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}}
+	if p := duplicateAnchor(&doc, file); p != nil {
+		return Result{}, p
+	}
+	c := &constructor{file: file, lines: strings.Split(data, "\n"), made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}}
 	v, p := c.node(doc.Content[0])
 	return Result{Value: v, Warnings: c.warnings}, p
 }
@@ -65,14 +70,37 @@ func syntaxProblem(file string, err error) *problem.Problem {
 	text := err.Error()
 	p := &problem.Problem{Pos: problem.Position{File: file}, Message: "not valid YAML"}
 	if m := regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`).FindStringSubmatch(text); m != nil {
-		// No line in the text leaves the file as a whole.
-		p.Pos.Line, _ = strconv.Atoi(m[1])
+		// The library leaves out the line if it is the first.
+		p.Pos.Line = 1
+		if line, err := strconv.Atoi(m[1]); err == nil {
+			p.Pos.Line = line
+		}
 		p.Message += ": " + regexp.MustCompile(`'[^']*'|"[^"]*"|\S*[<>:=]\S*`).ReplaceAllString(m[2], "...")
 		if regexp.MustCompile(`anchor`).MatchString(m[2]) {
 			p.Hint = "quote a value that begins with *"
 		}
 	}
 	return p
+}
+
+// duplicateAnchor refuses a second anchor of one name, which later versions of
+// YAML allow.
+func duplicateAnchor(doc *yaml.Node, file string) *problem.Problem {
+	seen := map[string]bool{}
+	for todo := []*yaml.Node{doc}; len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = append(todo[:len(todo)-1], n.Content...)
+		if n.Anchor == "" {
+			continue
+		}
+		if seen[n.Anchor] {
+			return &problem.Problem{
+				Pos: problem.Position{File: file, Line: n.Line}, Message: "an anchor of that name stands twice in the file",
+			}
+		}
+		seen[n.Anchor] = true
+	}
+	return nil
 }
 
 // made is a finished value and how many values it comes to.
@@ -83,6 +111,7 @@ type made struct {
 
 type constructor struct {
 	file     string
+	lines    []string
 	made     map[*yaml.Node]made
 	busy     map[*yaml.Node]bool
 	size     int
@@ -135,7 +164,8 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 	tagged := n.Style&yaml.TaggedStyle != 0
 	if n.Kind == yaml.ScalarNode && !tagged {
 		tag = "!!str"
-		if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+		if plain != c.lonelyTag(n, plain) {
 			tag = resolve(n.Value)
 		}
 	}
@@ -177,6 +207,20 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 		return nil, c.fail(n, "value reads as a %s but is none, expected quotes around it", tag[2:])
 	}
 	return nil, c.fail(n, "value has an unknown tag, or one that it does not fit")
+}
+
+// lonelyTag says whether a scalar has the tag "!", which the library drops: it
+// makes libyaml take a quoted text for a plain one, and nothing for a string.
+func (c *constructor) lonelyTag(n *yaml.Node, plain bool) bool {
+	if plain && n.Value != "" || n.Line < 1 || n.Line > len(c.lines) {
+		return false
+	}
+	rest := c.lines[n.Line-1]
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRuneInString(rest)
+		rest = rest[size:]
+	}
+	return rest == "!" || strings.HasPrefix(rest, "! ") || strings.HasPrefix(rest, "!\t")
 }
 
 func (c *constructor) sequence(n *yaml.Node, kind value.Kind) (*value.Value, *problem.Problem) {
