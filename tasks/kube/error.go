@@ -1,5 +1,7 @@
 package kube
 
+import "errors"
+
 // Cause says why a secret, or anything else in the cluster, could not be
 // worked on. The set is closed.
 type Cause string
@@ -29,6 +31,12 @@ func (e *Error) Error() string { return e.Message }
 
 // Unwrap returns the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
+
+// IsCause says whether an error is an [*Error] of this cause.
+func IsCause(err error, cause Cause) bool {
+	var known *Error
+	return errors.As(err, &known) && known.Cause == cause
+}
 
 // ConfigError is a kubeconfig that cannot be used: missing, broken, or without
 // the context that was asked for. Nothing was sent to any server.
