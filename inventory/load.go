@@ -32,6 +32,8 @@ type Options struct {
 	Vault *vault.Secrets
 	// AllowScripts lets executable inventories run.
 	AllowScripts bool
+	// Environ is the environment of inventory scripts, as os.Environ gives it.
+	Environ []string
 	// ScriptStderr receives what inventory scripts write there; nil drops it.
 	ScriptStderr io.Writer
 	// Now is the clock of now() in templates; nil refuses it.
@@ -40,16 +42,17 @@ type Options struct {
 
 // Inventory is what was read. It is not safe for concurrent use.
 type Inventory struct {
-	options  Options
-	graph    *graph.Inventory
-	extra    graph.Vars
-	files    *varFiles
-	engine   *template.Engine
-	bases    map[string]*base
-	warnings []*Problem
-	warned   map[Problem]bool
-	problems Problems
-	groups   *value.Value
+	options   Options
+	graph     *graph.Inventory
+	extra     graph.Vars
+	files     *varFiles
+	engine    *template.Engine
+	bases     map[string]*base
+	hostBases map[*graph.Host]*base
+	warnings  []*Problem
+	warned    map[Problem]bool
+	problems  Problems
+	groups    *value.Value
 	// readable are the files, as named in messages, that group or others may
 	// read.
 	readable map[string]bool
@@ -62,13 +65,14 @@ type Inventory struct {
 // together, as [Problems].
 func Load(ctx context.Context, o Options) (*Inventory, error) {
 	inv := &Inventory{
-		options:  o,
-		graph:    graph.New(),
-		extra:    graph.Vars{},
-		bases:    map[string]*base{},
-		warned:   map[Problem]bool{},
-		readable: map[string]bool{},
-		keys:     map[string]*value.Value{},
+		options:   o,
+		graph:     graph.New(),
+		extra:     graph.Vars{},
+		bases:     map[string]*base{},
+		hostBases: map[*graph.Host]*base{},
+		warned:    map[Problem]bool{},
+		readable:  map[string]bool{},
+		keys:      map[string]*value.Value{},
 	}
 	inv.files = newVarFiles(inv)
 	var dirs []varDir

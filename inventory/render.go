@@ -141,10 +141,8 @@ func (r *reader) dependsOnHost(h *graph.Host, uses []string) bool {
 		case "inventory_hostname", "inventory_hostname_short", "inventory_file", "inventory_dir", "hostvars":
 			return true
 		}
-		for _, layer := range r.inv.own(h) {
-			if _, ok := layer[name]; ok {
-				return true
-			}
+		if _, ok := r.inv.ownValue(h, name); ok {
+			return true
 		}
 	}
 	// A vault decrypts to the same everywhere; a template that uses nothing

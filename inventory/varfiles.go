@@ -31,6 +31,9 @@ type varFiles struct {
 	// near are the folders of the inventories, cwd is the current one.
 	near []varDir
 	cwd  varDir
+	// ofHosts are those of them that hold files for hosts, in the order in
+	// which they override one another.
+	ofHosts []varDir
 	// listed are the names in each group_vars and host_vars folder; nil where
 	// there is none.
 	listed map[string]map[string]bool
@@ -75,6 +78,9 @@ func (f *varFiles) read(ctx context.Context, near []varDir) error {
 			if err := f.load(ctx, dir, hostVars, h.Name); err != nil {
 				return err
 			}
+		}
+		if f.listed[filepath.Join(dir.path, hostVars)] != nil {
+			f.ofHosts = append(f.ofHosts, dir)
 		}
 	}
 	return nil

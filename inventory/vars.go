@@ -21,7 +21,16 @@ type base struct {
 // group_vars/all beside the inventories, the same in the current folder, then
 // group_vars of groups beside the inventories, then in the current folder.
 func (inv *Inventory) base(h *graph.Host) *base {
-	groups := h.SortedGroups()
+	if b := inv.hostBases[h]; b != nil {
+		return b
+	}
+	b := inv.groupBase(h.SortedGroups())
+	inv.hostBases[h] = b
+	return b
+}
+
+// groupBase is the base of all hosts of these groups.
+func (inv *Inventory) groupBase(groups []*graph.Group) *base {
 	var id strings.Builder
 	for _, g := range groups {
 		id.WriteString(g.Name)
@@ -56,30 +65,34 @@ func (inv *Inventory) base(h *graph.Host) *base {
 
 // own returns what a host has for itself, in layers of which the last wins.
 func (inv *Inventory) own(h *graph.Host) []graph.Vars {
-	layers := make([]graph.Vars, 0, 2)
-	layers = append(layers, h.Vars)
-	f := inv.files
-	for _, dir := range f.near {
-		if vars := f.vars(dir, hostVars, h.Name); len(vars) > 0 {
+	layers := []graph.Vars{h.Vars}
+	for _, dir := range inv.files.ofHosts {
+		if vars := inv.files.vars(dir, hostVars, h.Name); len(vars) > 0 {
 			layers = append(layers, vars)
 		}
 	}
-	if vars := f.vars(f.cwd, hostVars, h.Name); len(vars) > 0 {
-		layers = append(layers, vars)
+	return append(layers, inv.extra)
+}
+
+// ownValue looks into own, without putting it together.
+func (inv *Inventory) ownValue(h *graph.Host, name string) (*value.Value, bool) {
+	if v, ok := inv.extra[name]; ok {
+		return v, true
 	}
-	if len(inv.extra) > 0 {
-		layers = append(layers, inv.extra)
+	dirs := inv.files.ofHosts
+	for i := len(dirs) - 1; i >= 0; i-- {
+		if v, ok := inv.files.vars(dirs[i], hostVars, h.Name)[name]; ok {
+			return v, true
+		}
 	}
-	return layers
+	v, ok := h.Vars[name]
+	return v, ok
 }
 
 // lookup returns the value of a variable of a host, unrendered, or nil.
 func (inv *Inventory) lookup(h *graph.Host, name string) *value.Value {
-	own := inv.own(h)
-	for i := len(own) - 1; i >= 0; i-- {
-		if v, ok := own[i][name]; ok {
-			return v
-		}
+	if v, ok := inv.ownValue(h, name); ok {
+		return v
 	}
 	b := inv.base(h)
 	if v, ok := b.found[name]; ok {
