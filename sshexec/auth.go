@@ -23,10 +23,13 @@ type authenticator struct {
 	built      bool
 	noPassword bool // the host key is not the known one
 
-	record    authRecord
-	presented string // the password method in progress
-	first     bool   // the gate is ours
-	spent     bool   // the password was presented on this host
+	record authRecord
+	method string // the password method in progress
+	first  bool   // the gate is ours
+	// presented is set from the moment the password goes out until the server
+	// has answered; spent stays, as one presentation per host is all there is.
+	presented, spent bool
+	foreign          bool // keyboard-interactive asks for something else
 }
 
 // authRecord is what a failure tells the user.
@@ -43,16 +46,22 @@ type authRecord struct {
 // next is ssh.ClientConfig.AuthCallback.
 func (a *authenticator) next(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a.record.methods = ctx.AllowedMethods
-	if a.presented != "" {
+	if a.method != "" {
 		partial := len(ctx.PartialSuccessMethods)
-		taken := partial > 0 && ctx.PartialSuccessMethods[partial-1] == a.presented
-		a.presented = ""
-		if !taken {
+		taken := partial > 0 && ctx.PartialSuccessMethods[partial-1] == a.method
+		a.method = ""
+		switch {
+		case !a.presented:
+			a.leave(unused)
+		case taken:
+			a.presented = false
+			a.leave(accepted)
+		default:
+			a.presented = false
 			a.leave(refused)
 			a.record.password = "refused"
 			return nil, a.fail()
 		}
-		a.leave(accepted)
 	}
 	a.record.refused = len(ctx.TriedMethods)
 	for _, method := range a.order() {
@@ -65,7 +74,7 @@ func (a *authenticator) next(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error)
 				return m, nil
 			}
 		default:
-			if a.s.password.IsZero() || a.spent || a.noPassword {
+			if a.s.password.IsZero() || a.spent || a.noPassword || a.foreign && method != "password" {
 				continue
 			}
 			return a.usePassword(method)
@@ -115,21 +124,23 @@ func (a *authenticator) usePassword(method string) (ssh.AuthMethod, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.first, a.spent, a.presented = first, true, method
+	a.first, a.method = first, method
 	if method == "password" {
+		a.presented, a.spent = true, true
 		return ssh.Password(a.s.password.Reveal()), nil
 	}
-	answered := false
 	return ssh.KeyboardInteractive(func(_, _ string, questions []string, echos []bool) ([]string, error) {
 		if len(questions) == 0 {
 			return nil, nil
 		}
 		// The password answers one hidden question that asks for it; a one-time
 		// code, or the same question again, is not ours to answer.
-		if len(questions) > 1 || echos[0] || answered || !strings.Contains(strings.ToLower(questions[0]), "password") {
+		if len(questions) > 1 || echos[0] || a.spent || !strings.Contains(strings.ToLower(questions[0]), "password") {
+			a.foreign = true
+			a.record.skipped = append(a.record.skipped, "password: the server asks for something else")
 			return nil, errors.New("the server asks something other than the password")
 		}
-		answered = true
+		a.presented, a.spent = true, true
 		return []string{a.s.password.Reveal()}, nil
 	}), nil
 }
@@ -147,7 +158,7 @@ func (a *authenticator) finish(err error) {
 	switch {
 	case err == nil:
 		a.leave(accepted)
-	case a.presented != "":
+	case a.presented:
 		// Presented and not seen to be accepted: the account may be one try
 		// closer to its lock, so it counts as refused.
 		a.record.password = "presented, without an answer"

@@ -140,16 +140,25 @@ func connectError(ctx, limited context.Context, s *settings, at stage, record au
 	return handshakeError(s.addr(), at, record, err)
 }
 
-// watchedConn notes the first byte from the other side.
+// watchedConn notes when the other side has begun to speak SSH.
 type watchedConn struct {
 	net.Conn
-	at *atomic.Int32
+	at   *atomic.Int32
+	seen int // how much of "SSH-" has come; only one goroutine reads
 }
 
 func (w *watchedConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if n > 0 {
-		w.at.CompareAndSwap(int32(stageBanner), int32(stageKex))
+	const greeting = "SSH-"
+	for i := 0; i < n && w.seen < len(greeting); i++ {
+		switch p[i] {
+		case greeting[w.seen]:
+			if w.seen++; w.seen == len(greeting) {
+				w.at.CompareAndSwap(int32(stageBanner), int32(stageKex))
+			}
+		default:
+			w.seen = 0
+		}
 	}
 	return n, err
 }
@@ -200,7 +209,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	}
 	done := make(chan result, 1)
 	go func() {
-		conn, chans, reqs, err := ssh.NewClientConn(&watchedConn{raw, at}, s.addr(), config)
+		conn, chans, reqs, err := ssh.NewClientConn(&watchedConn{Conn: raw, at: at}, s.addr(), config)
 		auth.finish(err)
 		done <- result{conn, chans, reqs, err}
 	}()

@@ -1,0 +1,367 @@
+package sshexec_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"oreg/sshexec"
+)
+
+func TestRunAndShell(t *testing.T) {
+	s, h := ready(t)
+	conn := connect(t, h.client(), s.target())
+	out, err := conn.Run(t.Context(), "cat; echo to stderr >&2", []byte("input"))
+	require.NoError(t, err)
+	assert.Equal(t, "input", string(out))
+
+	_, err = conn.Run(t.Context(), "echo reason >&2; exit 7", nil)
+	e := failure(t, err, sshexec.CauseCommandFailed)
+	assert.Equal(t, "the command ended with status 7: reason", e.Message)
+	assert.False(t, e.Unreachable)
+	var exit *sshexec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, 7, exit.Status)
+
+	p, err := conn.Shell(t.Context())
+	require.NoError(t, err)
+	_, err = io.WriteString(p.Stdin, "f() { echo ask; read -r a; echo \"got $a\"; echo $LC_ALL >&2; }\nf; exit\n")
+	require.NoError(t, err)
+	r := bufio.NewReader(p.Stdout)
+	line, err := r.ReadString('\n')
+	require.NoError(t, err)
+	assert.Equal(t, "ask\n", line)
+	_, err = io.WriteString(p.Stdin, "it\n")
+	require.NoError(t, err)
+	rest, err := io.ReadAll(r)
+	require.NoError(t, err)
+	assert.Equal(t, "got it\n", string(rest))
+	require.NoError(t, p.Wait())
+	assert.Equal(t, "C\n", p.Stderr())
+	assert.EqualValues(t, 1, s.logins.Load(), "one connection for all of it")
+}
+
+func TestProfileNoiseIsNotOutput(t *testing.T) {
+	s, h := ready(t)
+	s.runs(func(ch ssh.Channel, line string) {
+		_, _ = io.WriteString(ch, "Welcome to the machine\nno line end: ")
+		s.shell(ch, line)
+	})
+	out, err := connect(t, h.client(), s.target()).Run(t.Context(), "echo out", nil)
+	require.NoError(t, err)
+	assert.Equal(t, "out\n", string(out))
+}
+
+func TestEndlessNoiseEnds(t *testing.T) {
+	s, h := ready(t)
+	s.runs(func(ch ssh.Channel, _ string) {
+		block := make([]byte, 1<<10)
+		for {
+			if _, err := ch.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	_, err := connect(t, h.client(), s.target()).Run(t.Context(), "echo out", nil)
+	require.Error(t, err)
+	var e *sshexec.Error
+	require.ErrorAs(t, err, &e)
+	t.Log(e.Message)
+}
+
+func TestLoginShellThatRunsNothing(t *testing.T) {
+	s, h := ready(t)
+	s.runs(func(ch ssh.Channel, _ string) {
+		_, _ = io.WriteString(ch.Stderr(), "This account is currently not available.\n")
+		exitStatus(ch, 1)
+	})
+	_, err := connect(t, h.client(), s.target()).Shell(t.Context())
+	e := failure(t, err, sshexec.CauseCommandFailed)
+	assert.Contains(t, e.Message, "This account is currently not available.")
+	assert.Contains(t, e.Hint, "nologin")
+}
+
+func TestMissingExitStatusIsNotSuccess(t *testing.T) {
+	s, h := ready(t)
+	s.runs(func(ch ssh.Channel, line string) {
+		nonce := nonceOf(t, line)
+		_, _ = io.WriteString(ch, nonce+"\nhalf")
+		_ = ch.Close()
+	})
+	out, err := connect(t, h.client(), s.target()).Run(t.Context(), "echo whole", nil)
+	e := failure(t, err, sshexec.CauseConnectionLost)
+	assert.Equal(t, "half", string(out))
+	assert.True(t, e.Transient)
+}
+
+// TestN7: a peer that is silent at any stage costs the time that was given,
+// and the error says at which stage it was.
+func TestN7_SilentPeer(t *testing.T) {
+	const short = 300 * time.Millisecond
+	listen := func(t *testing.T, greeting string) *net.TCPAddr {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			var open []net.Conn
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					break
+				}
+				_, _ = io.WriteString(conn, greeting)
+				open = append(open, conn)
+			}
+			for _, c := range open {
+				_ = c.Close()
+			}
+		}()
+		t.Cleanup(func() {
+			require.NoError(t, l.Close())
+			<-done
+		})
+		return l.Addr().(*net.TCPAddr)
+	}
+	stages := []struct {
+		name, text  string
+		unreachable bool
+		prepare     func(t *testing.T, h *home) sshexec.Target
+	}{
+		{"tcp", "TCP connection", true, func(_ *testing.T, h *home) sshexec.Target {
+			h.options.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return sshexec.Target{Name: "node", Host: "192.0.2.1"}
+		}},
+		{"banner", "SSH banner", true, func(t *testing.T, _ *home) sshexec.Target {
+			return sshexec.Target{Name: "node", Host: "127.0.0.1", Port: listen(t, "").Port}
+		}},
+		{"key exchange", "SSH key exchange", true, func(t *testing.T, _ *home) sshexec.Target {
+			return sshexec.Target{Name: "node", Host: "127.0.0.1", Port: listen(t, "SSH-2.0-silent\r\n").Port}
+		}},
+		{"authentication", "authentication", true, func(t *testing.T, h *home) sshexec.Target {
+			block := make(chan struct{})
+			s := startServer(t, func(s *server) {
+				s.configure = func(c *ssh.ServerConfig) {
+					c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
+						<-block
+						return nil, nil
+					}
+				}
+			})
+			t.Cleanup(func() { close(block) })
+			h.write("known_hosts", s.known())
+			return s.target()
+		}},
+	}
+	for _, stage := range stages {
+		t.Run(stage.name, func(t *testing.T) {
+			h := newUser(t)
+			h.withKey()
+			h.options.Timeout = short
+			target := stage.prepare(t, h)
+			started := time.Now()
+			_, err := h.client().Connect(t.Context(), target)
+			e := failure(t, err, sshexec.CauseTimeout)
+			assert.Contains(t, e.Message, "within 300ms ("+stage.text+")")
+			assert.True(t, e.Unreachable)
+			assert.True(t, e.Transient)
+			assert.NotEmpty(t, e.Hint)
+			assert.Less(t, time.Since(started), 5*time.Second)
+		})
+	}
+}
+
+func TestN7_SilentChannel(t *testing.T) {
+	s, h := ready(t, func(s *server) { s.ignoreChannels = true })
+	h.options.Timeout = 500 * time.Millisecond
+	conn := connect(t, h.client(), s.target())
+	_, err := conn.Run(t.Context(), "true", nil)
+	e := failure(t, err, sshexec.CauseTimeout)
+	assert.Contains(t, e.Message, "opened no channel within 500ms")
+	assert.False(t, e.Unreachable)
+}
+
+func TestN7_SilentCommand(t *testing.T) {
+	s, h := ready(t)
+	h.options.CommandTimeout = 300 * time.Millisecond
+	c := h.client()
+	conn := connect(t, c, s.target())
+	_, err := conn.Run(t.Context(), "echo begun; exec sleep 60", nil)
+	e := failure(t, err, sshexec.CauseTimeout)
+	assert.Contains(t, e.Message, "no sign of life from the command for 300ms")
+
+	// Before the first line, too.
+	s.runs(func(ssh.Channel, string) {})
+	_, err = connect(t, c, s.target()).Shell(t.Context())
+	failure(t, err, sshexec.CauseTimeout)
+}
+
+func TestN7_ABusyCommandIsNotSilent(t *testing.T) {
+	s, h := ready(t)
+	h.options.CommandTimeout = 700 * time.Millisecond
+	out, err := connect(t, h.client(), s.target()).Run(t.Context(), "for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done", nil)
+	require.NoError(t, err)
+	assert.Equal(t, "1\n2\n3\n4\n5\n6\n", string(out))
+}
+
+func TestCancellationEndsConnectAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			accepted <- conn
+		}
+	}()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped by the user")
+	go func() {
+		conn := <-accepted
+		cancel(stopped)
+		_, _ = io.Copy(io.Discard, conn) // ends when the client closes
+		_ = conn.Close()
+		_ = l.Close()
+	}()
+	h := newUser(t)
+	_, err = h.client().Connect(ctx, sshexec.Target{Name: "n", Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port})
+	failure(t, err, sshexec.CauseNotTried)
+	require.ErrorIs(t, err, sshexec.ErrNotTried)
+	require.ErrorIs(t, err, stopped)
+	_, err = h.client().Connect(ctx, sshexec.Target{Name: "n", Host: "127.0.0.1"})
+	require.ErrorIs(t, err, sshexec.ErrNotTried)
+}
+
+func TestCancellationEndsACommandAtOnce(t *testing.T) {
+	s, h := ready(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	conn := connect(t, h.client(), s.target())
+	p, err := conn.Shell(ctx)
+	require.NoError(t, err)
+	_, err = io.WriteString(p.Stdin, "echo here; exec sleep 60\n")
+	require.NoError(t, err)
+	buffer := make([]byte, 5)
+	_, err = io.ReadFull(p.Stdout, buffer)
+	require.NoError(t, err)
+	cancel()
+	err = p.Wait()
+	failure(t, err, sshexec.CauseConnectionLost)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestDialErrors(t *testing.T) {
+	h := newUser(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+	_, err = h.client().Connect(t.Context(), sshexec.Target{Name: "n", Host: "127.0.0.1", Port: port})
+	e := failure(t, err, sshexec.CauseRefused)
+	assert.True(t, e.Unreachable)
+	assert.True(t, e.Transient)
+
+	h.options.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "nowhere.invalid", IsNotFound: true}
+	}
+	_, err = h.client().Connect(t.Context(), sshexec.Target{Name: "n", Host: "nowhere.invalid"})
+	e = failure(t, err, sshexec.CauseDNS)
+	assert.Equal(t, "the name nowhere.invalid does not exist", e.Message)
+	assert.False(t, e.Transient)
+}
+
+func TestNotAnSSHServer(t *testing.T) {
+	for name, greeting := range map[string]string{
+		"closes at once": "",
+		"speaks HTTP":    "HTTP/1.1 400 Bad Request\r\n" + string(make([]byte, 400)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, greeting)
+				if tcp, ok := conn.(*net.TCPConn); ok {
+					_ = tcp.CloseWrite()
+				}
+				_, _ = io.Copy(io.Discard, conn)
+				_ = conn.Close()
+			}()
+			_, err = newUser(t).client().Connect(t.Context(), sshexec.Target{Name: "n", Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port})
+			if greeting == "" {
+				e := failure(t, err, sshexec.CauseConnectionLost)
+				assert.Contains(t, e.Hint, "MaxStartups")
+				assert.True(t, e.Transient)
+			} else {
+				e := failure(t, err, sshexec.CauseUnreachable)
+				assert.Contains(t, e.Message, "not an SSH server")
+				assert.False(t, e.Transient)
+			}
+			require.NoError(t, l.Close())
+			<-done
+		})
+	}
+}
+
+func TestNoCommonAlgorithm(t *testing.T) {
+	s, h := ready(t)
+	target := s.target()
+	target.Args = []string{"-o", "Ciphers=aes128-cbc"}
+	_, err := h.client().Connect(t.Context(), target)
+	e := failure(t, err, sshexec.CauseUnreachable)
+	assert.Contains(t, e.Message, "have no")
+	assert.Contains(t, e.Message, "aes128-gcm@openssh.com")
+}
+
+func TestKeepAliveEndsADeadSession(t *testing.T) {
+	s, h := ready(t)
+	h.write("config", "ServerAliveInterval 1\nServerAliveCountMax 1\n")
+	frozen := make(chan struct{})
+	gate := &gatedConn{frozen: frozen}
+	h.options.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		gate.Conn = conn
+		return gate, err
+	}
+	conn := connect(t, h.client(), s.target())
+	p, err := conn.Shell(t.Context())
+	require.NoError(t, err)
+	close(frozen) // from now on nothing comes through any more
+	failure(t, p.Wait(), sshexec.CauseConnectionLost)
+}
+
+// gatedConn loses all that arrives once it is frozen, as a cut cable does.
+type gatedConn struct {
+	net.Conn
+	frozen chan struct{}
+}
+
+func (g *gatedConn) Read(p []byte) (int, error) {
+	for {
+		n, err := g.Conn.Read(p)
+		select {
+		case <-g.frozen:
+			if err != nil {
+				return 0, err
+			}
+			continue
+		default:
+			return n, err
+		}
+	}
+}
