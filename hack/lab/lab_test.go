@@ -252,3 +252,25 @@ func TestDetachedLabIsEndedByDown(t *testing.T) {
 	require.False(t, alive(s.PID))
 	require.NoDirExists(t, dir)
 }
+
+func TestLabEndsWhenItsParentIsKilled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lab")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	parent := exec.CommandContext(t.Context(), "sh", "-c", `"$@" & wait`, "sh", self, "up", "--json", "--nodes", "2", "--kube=false")
+	parent.Env = append(os.Environ(), asLab+"=1", "OREG_LAB_DIR="+dir)
+	out, err := parent.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, parent.Start())
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	require.NoError(t, err)
+	r := running{}
+	require.NoError(t, json.Unmarshal(line, &r.State))
+	require.NoError(t, parent.Process.Kill())
+	_ = parent.Wait() // killed
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(dir)
+		return os.IsNotExist(err)
+	}, 10*time.Second, 20*time.Millisecond)
+	r.requireGone(t, true)
+}

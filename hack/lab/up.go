@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,9 +34,9 @@ type upOptions struct {
 func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	o := &upOptions{}
 	flags, _ := newFlags("up", sys)
-	cache := sys.getenv("XDG_CACHE_HOME")
-	if cache == "" {
-		cache = filepath.Join(sys.getenv("HOME"), ".cache")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir() // a user without a home
 	}
 	flags.IntVar(&o.cfg.Nodes, "nodes", 3, "number of nodes")
 	flags.StringVar(&o.cfg.Node.Kind, "node-kind", site.KindInProcess, "inprocess (any user) or sshd (root)")
@@ -120,7 +121,8 @@ func serve(ctx context.Context, o *upOptions, sys system) error {
 	logrus.SetOutput(io.Discard)
 	o.cfg.Progress, o.cfg.Now = sys.stderr, sys.now
 	begun := sys.now()
-	if err := endWithParent(o.detached); err != nil {
+	ctx, err := endWithParent(ctx, o.detached)
+	if err != nil {
 		return err
 	}
 	lab, err := site.Up(ctx, o.cfg)
@@ -144,13 +146,35 @@ func serve(ctx context.Context, o *upOptions, sys system) error {
 	return errors.Join(err, lab.Close(), <-served, site.Remove(o.cfg.Dir))
 }
 
-// endWithParent asks for SIGTERM when the parent dies: `go run` does not pass on a SIGTERM, and a
-// test that is killed cannot end its lab. A detached lab has no parent that counts.
-func endWithParent(detached bool) error {
+// endWithParent ends ctx when the parent dies: `go run` does not pass on a SIGTERM, and a test that
+// is killed cannot end its lab. A detached lab has no parent that counts.
+//
+// The kernel sends the signal at the death of the thread that started this process, and again as
+// the process goes over to the parent's other threads. So it must be one that may come several
+// times and too early, and the parent's number decides.
+func endWithParent(ctx context.Context, detached bool) (context.Context, error) {
 	if detached {
-		return nil
+		return ctx, nil
 	}
-	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0, 0, 0)
+	parent := os.Getppid()
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR2)
+	go func() {
+		defer cancel()
+		for os.Getppid() == parent {
+			select {
+			case <-signals:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	// Of the process, whichever thread asks. The parent may have died before this; the loop above
+	// has then seen it or sees it now.
+	err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGUSR2), 0, 0, 0)
+	signals <- syscall.SIGUSR2
+	return ctx, err
 }
 
 func tell(s *site.State, o *upOptions, sys system, took time.Duration) error {
@@ -205,7 +229,7 @@ func detach(ctx context.Context, args []string, o *upOptions, sys system) error 
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the child has its own
 	if err := os.Remove(log.Name()); err != nil {
 		return err
 	}

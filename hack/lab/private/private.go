@@ -141,7 +141,7 @@ func mountAll(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // nothing was written
 	// The upper halves: on the node's own folder, unseen from outside as the namespace is private.
 	scratch := filepath.Join(spec.Root, "run")
 	if err := mount("tmpfs", scratch, "tmpfs", 0, "mode=0755"); err != nil {

@@ -108,7 +108,7 @@ func (n *Node) Restart(ctx context.Context) error {
 		if trace, err = os.OpenFile(n.TracePath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return err
 		}
-		defer trace.Close()
+		defer func() { _ = trace.Close() }() // the child has its own
 		// By descriptor: the namespace may hide the lab's folder.
 		argv = append([]string{strace, "-f", "-q", "-o", "/dev/fd/3", "-A", "-e", "trace=execve", "-v", "-s", "1000000"}, argv...)
 	}
