@@ -54,31 +54,45 @@ func Build(ctx context.Context, source, out string, progress io.Writer, now func
 	return nil
 }
 
-// follow counts the package names that `go build -v` prints, tells the count now and then, and
-// returns the lines that are no package names: messages.
+// follow counts the modules and packages that `go build -v` prints, tells the count now and then,
+// and returns the lines that are neither: messages. A build that is no work tells nothing.
 func follow(r io.Reader, progress io.Writer, now func() time.Time) string {
-	const every = 5 * time.Second
+	const (
+		every = 5 * time.Second
+		much  = 20 // packages; fewer are a matter of seconds
+	)
 	var complaints strings.Builder
 	begun := now()
 	last := begun
-	count := 0
+	modules, count := 0, 0
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		line := lines.Text()
-		if strings.ContainsAny(line, " \t") {
+		switch {
+		case strings.HasPrefix(line, "go: downloading "):
+			if modules++; modules == 1 {
+				say(progress, "downloading the modules of kube-apiserver, once")
+			}
+		case strings.ContainsAny(line, " \t"):
 			complaints.WriteString(line + "\n")
+		default:
+			if count++; count == much {
+				say(progress, "building kube-apiserver, once; about 5 minutes on two cores")
+			}
+		}
+		t := now()
+		if t.Sub(last) < every {
 			continue
 		}
-		count++
-		if count == 20 {
-			say(progress, "building kube-apiserver, once; about 5 minutes on two cores")
-		}
-		if t := now(); count >= 20 && t.Sub(last) >= every {
-			last = t
+		last = t
+		switch {
+		case count >= much:
 			say(progress, "building kube-apiserver: %d of about %d packages, %s", count, max(packages, count), t.Sub(begun).Round(time.Second))
+		case modules > 0:
+			say(progress, "downloading modules: %d", modules)
 		}
 	}
-	if count >= 20 {
+	if count >= much {
 		say(progress, "built kube-apiserver in %s", now().Sub(begun).Round(time.Second))
 	}
 	return complaints.String()
