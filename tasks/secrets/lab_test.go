@@ -35,6 +35,7 @@ func TestRealAPI(t *testing.T) {
 			real := realAPI{lab: lab, kubeconfig: kubeconfig, client: kubetest.Client(t, kubeconfig)}
 			t.Run("C1_create_unchanged_update", real.upsert)
 			t.Run("as kubectl writes it", real.likeKubectl)
+			t.Run("each way of kubectl", real.createLikeKubectl)
 			t.Run("C3_types", real.types)
 			t.Run("C3_immutable", real.immutable)
 			t.Run("C4_kubectl_apply", real.lastApplied)

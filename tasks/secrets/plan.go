@@ -26,6 +26,9 @@ type plan struct {
 // plan decides; it makes no request.
 func (job Job) plan(present *corev1.Secret) (plan, error) {
 	var p plan
+	if job.New.in(present) {
+		return p, nil
+	}
 	next := job.empty()
 	if present != nil {
 		next = present.DeepCopy()
@@ -41,9 +44,14 @@ func (job Job) plan(present *corev1.Secret) (plan, error) {
 	before, form := content(next)
 	key, _, _ := dataKey(next.Type)
 	options := dockerconfig.Options{Form: form, Repair: job.Repair}
-	merged, err := dockerconfig.Merge(before, job.Entries, options)
-	if err != nil {
-		return p, job.contentError(err)
+	var merged dockerconfig.Result
+	if present == nil && job.New != nil {
+		merged = dockerconfig.Result{Content: job.New.Data, Changed: true}
+	} else {
+		var err error
+		if merged, err = dockerconfig.Merge(before, job.Entries, options); err != nil {
+			return p, job.contentError(err)
+		}
 	}
 	p.add(merged.Notes)
 	managed := hostsOf(next)
@@ -80,7 +88,7 @@ func (job Job) plan(present *corev1.Secret) (plan, error) {
 func (job Job) empty() *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: job.Namespace, Name: job.Name},
-		Type:       corev1.SecretTypeDockerConfigJson,
+		Type:       job.New.secretType(),
 	}
 }
 

@@ -1,0 +1,120 @@
+package secrets
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"oreg/inventory/secret"
+	"oreg/tasks/dockerconfig"
+)
+
+func TestReadFile(t *testing.T) {
+	config := `{"auths": {"registry.example.com": {"auth": "dTpw"}}}` + "\n"
+	manifest := "apiVersion: v1\nkind: Secret\nmetadata:\n  name: 1234-svc-pull-secret\ndata:\n  .dockerconfigjson: " +
+		base64.StdEncoding.EncodeToString([]byte(config)) + "\ntype: kubernetes.io/dockerconfigjson\n"
+	for name, tt := range map[string]struct {
+		data string
+		want File
+	}{
+		"config.json":      {config, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
+		"with a BOM":       {"\xef\xbb\xbf" + config, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
+		".dockercfg":       {`{"registry.example.com":{"auth":"dTpw"}}`, File{Content: Content{corev1.SecretTypeDockercfg, []byte(`{"registry.example.com":{"auth":"dTpw"}}`)}}},
+		"a manifest":       {manifest, File{Name: "1234-svc-pull-secret", Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
+		"with stringData":  {`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"n"},"type":"kubernetes.io/dockercfg","stringData":{".dockercfg":"{\"registry.example.com\":{\"auth\":\"dTpw\"}}"}}`, File{Name: "n", Content: Content{corev1.SecretTypeDockercfg, []byte(`{"registry.example.com":{"auth":"dTpw"}}`)}}},
+		"token beside one": {`{"auths":{"registry.example.com":{"auth":"dTpw"},"t.example.com":{"auth":"dTo=","identitytoken":"x"}}}`, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"},"t.example.com":{"auth":"dTo=","identitytoken":"x"}}}`)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ReadFile(name, []byte(tt.data))
+			require.NoError(t, err)
+			tt.want.Entries = []dockerconfig.Entry{{Key: registry, User: "u", Password: secret.New("p")}}
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestR10_ReadFileRefusesWhatHoldsNoLogin(t *testing.T) {
+	for name, tt := range map[string]struct{ data, says string }{
+		"laptop with a store":  {`{"auths":{"registry.example.com":{}},"credsStore":"desktop"}`, "no login for registry.example.com"},
+		"half in a store":      {`{"auths":{"a.example.com":{"auth":"dTpw"},"b.example.com":{}},"credHelpers":{"b.example.com":"x"}}`, "no login for b.example.com"},
+		"C7 empty":             {``, "the file is empty"},
+		"C7 empty object":      {`{}`, "no login"},
+		"C7 null":              {`null`, "no login"},
+		"C7 empty auths":       {`{"auths":{}}`, "no login"},
+		"C7 text":              {`my-password-1234`, "not JSON"},
+		"R9 malformed":         {`{"auths":{"a.example.com":{"auth":"bXktcGFzc3dvcmQ="}}}`, "a.example.com"},
+		"an opaque manifest":   {"apiVersion: v1\nkind: Secret\ntype: Opaque\ndata: {a: Yg==}\n", `type "Opaque"`},
+		"a manifest of nobody": {"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockercfg\n", `without ".dockercfg"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadFile("pull.json", []byte(tt.data))
+			var bad *FileError
+			require.ErrorAs(t, err, &bad)
+			require.ErrorContains(t, err, "pull.json: ")
+			require.ErrorContains(t, err, tt.says)
+			for _, canary := range []string{"my-password", "bXktcGFzc3dvcmQ"} {
+				assert.NotContains(t, err.Error(), canary)
+			}
+		})
+	}
+}
+
+func TestC8_CreateInManyNamespaces(t *testing.T) {
+	client := fake.NewClientset()
+	file, err := ReadFile("f", []byte(`{"auths": {"registry.example.com": {"username":"u","password":"p"}}}`))
+	require.NoError(t, err)
+	job := Job{Name: "pull", Run: testRun, New: &file.Content, Entries: file.Entries}
+	var namespaces []string
+	for i := range 30 {
+		namespaces = append(namespaces, fmt.Sprintf("ns%d", i))
+	}
+	for _, want := range []Status{StatusCreated, StatusUnchanged} {
+		client.ClearActions()
+		results := PutInto(t.Context(), client, namespaces, job)
+		require.Len(t, results, 30)
+		for i, r := range results {
+			require.NoError(t, r.Err)
+			assert.Equal(t, namespaces[i], r.Namespace)
+			assert.Equal(t, want, r.Status)
+		}
+	}
+	assert.Empty(t, writes(client))
+	o, err := client.CoreV1().Secrets("ns7").Get(t.Context(), "pull", metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, file.Content.Data, o.Data[corev1.DockerConfigJsonKey], "as it stands in the file")
+}
+
+func TestCreateOverAnExistingSecretKeepsWhatIsNotOurs(t *testing.T) {
+	client := fake.NewClientset(dockercfg("pull", `{"other.example.com":{"auth":"bzpv"}}`))
+	file, err := ReadFile("f", []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"}}}`))
+	require.NoError(t, err)
+	r := Put(t.Context(), client, Job{Namespace: DefaultNamespace, Name: "pull", Run: testRun, New: &file.Content, Entries: file.Entries})
+	require.NoError(t, r.Err)
+	o := stored(t, client, "pull")
+	assert.Equal(t, corev1.SecretTypeDockercfg, o.Type)
+	assert.Contains(t, string(o.Data[corev1.DockerConfigKey]), "other.example.com")
+	assert.Contains(t, string(o.Data[corev1.DockerConfigKey]), registry)
+}
+
+func TestLoginContentIsKubectls(t *testing.T) {
+	c := LoginContent(dockerconfig.Entry{Key: "docker.io", User: "u", Password: secret.New("p<")}, "a@example.com")
+	assert.JSONEq(t, `{"auths":{"https://index.docker.io/v1/":{"username":"u","password":"p<","email":"a@example.com","auth":"dTpwPA=="}}}`, string(c.Data))
+}
+
+func TestC8_NamespacesBySelector(t *testing.T) {
+	named := func(name string, labels map[string]string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	}
+	client := fake.NewClientset(named("b", map[string]string{"team": "x"}), named("a", map[string]string{"team": "x"}), named("c", nil))
+	names, err := Namespaces(t.Context(), client, "team=x")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "b"}, names)
+	_, err = Namespaces(t.Context(), client, "team=y")
+	require.ErrorIs(t, err, ErrNoNamespace)
+}

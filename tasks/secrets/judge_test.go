@@ -1,0 +1,130 @@
+package secrets
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"oreg/inventory/secret"
+	"oreg/tasks/kube"
+)
+
+func TestC11_OtherSecretsOfTheNamespaceAreJudged(t *testing.T) {
+	client := fake.NewClientset(
+		dockerconfigjson("good", `{"auths":{"registry.example.com":{"username":"lab|svc","password":"p$'\"#\\ ;& ü"}}}`),
+		dockerconfigjson("different", `{"auths":{"https://registry.example.com/v1/":{"auth":"dTpvbGQ="}}}`),
+		dockercfg("broken", `{"third.example.com":{"auth":"not base64!"}}`),
+		dockercfg("unrelated", `{"third.example.com":{"auth":"dTpw"}}`),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: "opaque"}, Type: corev1.SecretTypeOpaque},
+	)
+	_, warnings := Ensure(t.Context(), client, testJob())
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[0], `"different"`)
+	assert.Contains(t, warnings[0], "another login for registry.example.com")
+	assert.Contains(t, warnings[1], `"broken"`)
+	assert.Contains(t, warnings[1], "third.example.com")
+	assert.NotContains(t, fmt.Sprint(warnings), "not base64!")
+}
+
+func TestOtherSecretsThatMayNotBeListedAreAWarning(t *testing.T) {
+	client := fake.NewClientset()
+	client.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("secrets"), "", errors.New("no"))
+	})
+	results, warnings := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "were not looked at")
+}
+
+func TestR9_MalformedSecretIsLeftAloneUntilRepair(t *testing.T) {
+	content := `{"auths":{"bad.example.com":{"auth":"c2VjcmV0LXdpdGhvdXQtY29sb24="},"good.example.com":{"auth":"dTpw"}},"credsStore":""}`
+	client := fake.NewClientset(dockerconfigjson(DefaultName, content))
+	job := testJob()
+	results, _ := Ensure(t.Context(), client, job)
+	assert.Equal(t, kube.CauseWrongType, cause(t, results[0].Err))
+	require.ErrorContains(t, results[0].Err, "bad.example.com")
+	assert.NotContains(t, results[0].Err.Error(), "c2VjcmV0")
+	assert.Equal(t, content, string(stored(t, client, DefaultName).Data[corev1.DockerConfigJsonKey]))
+
+	job.Repair = true
+	results, _ = Ensure(t.Context(), client, job)
+	require.NoError(t, results[0].Err)
+	got := auths(t, stored(t, client, DefaultName))
+	assert.NotContains(t, got, "bad.example.com")
+	assert.Contains(t, got, "good.example.com")
+	assert.Len(t, got, 3)
+}
+
+func TestPruneTakesOnlyWhatOregWrote(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{"theirs.example.com":{"auth":"dTpw"}}}`))
+	job := testJob()
+	Ensure(t.Context(), client, job)
+	job.Entries = job.Entries[:1]
+	results, _ := Ensure(t.Context(), client, job)
+	assert.Equal(t, StatusUnchanged, results[0].Status, "without --prune nothing goes")
+
+	job.Prune = true
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, []string{"- https://index.docker.io/v1/: user hub"}, results[0].Diff)
+	o := stored(t, client, DefaultName)
+	assert.Equal(t, registry, o.Annotations[HostsAnnotation])
+	got := auths(t, o)
+	assert.Contains(t, got, "theirs.example.com")
+	assert.NotContains(t, got, "https://index.docker.io/v1/")
+
+	client.ClearActions()
+	results, _ = Ensure(t.Context(), client, job)
+	assert.Equal(t, StatusUnchanged, results[0].Status)
+	assert.Empty(t, writes(client))
+}
+
+func TestAnotherManagersLabelStays(t *testing.T) {
+	o := dockerconfigjson(DefaultName, `{"auths":{}}`)
+	o.Labels = map[string]string{ManagedByLabel: "Helm"}
+	client := fake.NewClientset(o)
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, results[0].Warnings, 1)
+	assert.Contains(t, results[0].Warnings[0], `"Helm"`)
+	assert.Equal(t, "Helm", stored(t, client, DefaultName).Labels[ManagedByLabel])
+}
+
+func TestR10_HelperInASecretIsAWarning(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{},"credHelpers":{"registry.example.com":"desktop"}}`))
+	results, _ := Ensure(t.Context(), client, testJob())
+	require.NoError(t, results[0].Err)
+	require.Len(t, results[0].Warnings, 1)
+	assert.Contains(t, results[0].Warnings[0], "credHelpers")
+}
+
+// No word of a result or error carries a password, however it is printed.
+func TestS1_NothingShowsASecret(t *testing.T) {
+	canary := "canary-4711-secret"
+	job := testJob()
+	job.Entries[0].Password = secret.New(canary)
+	job.Mask = secret.NewMasker(job.Entries[0].Password)
+	job.Backup = true
+	client := fake.NewClientset(dockerconfigjson("different", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`))
+	results, warnings := Ensure(t.Context(), client, job)
+	text := fmt.Sprintf("%+v %v", results, warnings)
+	client.PrependReactor("update", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewBadRequest("hook: object was " + canary)
+	})
+	job.Entries[1].Password = secret.New("next")
+	results, _ = Ensure(t.Context(), client, job)
+	text += fmt.Sprintf("%+v %v", results, results[0].Err)
+	require.Contains(t, text, "hook: object was")
+	assert.NotContains(t, text, canary)
+	verified, _ := Verify(t.Context(), client, job)
+	assert.NotContains(t, fmt.Sprintf("%+v", verified), canary)
+}
