@@ -91,7 +91,8 @@
 //
 // Nothing needs /etc/hosts: every part has a loopback address of its own, 127.X.Y.Z with X and Y
 // drawn at random for each lab, and certificates name these addresses. The bearer registry's realm
-// must be on another host name that resolves everywhere without set-up; `localhost` is the only one.
+// must be on another host name that resolves everywhere without set-up; `localhost` is the only one,
+// and oreg wants --allow-realm localhost for it.
 //
 // No controller-manager runs: nothing creates the service account "default" of a namespace that a
 // test makes, and a Node's Ready condition is what somebody writes. With --isolation none (or auto

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -191,7 +192,7 @@ func tell(s *site.State, o *upOptions, sys system, took time.Duration) error {
 		fmt.Fprintf(&b, "  registry    %-24s %s, TLS %s\n", r.Host, r.Auth, r.TLS)
 	}
 	fmt.Fprintf(&b, "\nWhat to try next:\n\n")
-	certs := "--certs-dir " + s.CertsDir
+	certs := "--certs-dir " + s.CertsDir + realmFlag(s)
 	fmt.Fprintf(&b, "  oreg validate -i %s %s\n", s.Inventory, certs)
 	for _, command := range []string{"install", "verify"} {
 		if len(s.Nodes) > 0 {
@@ -210,6 +211,16 @@ func tell(s *site.State, o *upOptions, sys system, took time.Duration) error {
 	b.WriteString("Ctrl-C ends it and removes everything.\n")
 	_, err := io.WriteString(sys.stdout, b.String())
 	return err
+}
+
+// realmFlag allows the bearer registry's token server, whose name stands for a loopback address.
+func realmFlag(s *site.State) string {
+	for _, r := range s.Registries {
+		if u, err := url.Parse(r.Realm); err == nil && r.Realm != "" {
+			return " --allow-realm " + u.Hostname()
+		}
+	}
+	return ""
 }
 
 // kubeFlag is needed where no node can show /etc/origin/master/admin.kubeconfig at its own place.
