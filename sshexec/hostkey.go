@@ -213,7 +213,7 @@ func (h *hostKeys) verify(key ssh.PublicKey) *Error {
 			"compare the fingerprint with the machine's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then add it with `oreg trust`")
 	}
 	return h.failure(CauseHostKeyMismatch, problem,
-		fmt.Sprintf("the host key of %s has changed: it presents %s %s, and %s has another one", h.name, problem.Type, problem.Fingerprint, strings.Join(problem.Known, " and ")),
+		fmt.Sprintf("the host key of %s has changed: it presents %s %s, known_hosts has another (%s)", h.name, problem.Type, problem.Fingerprint, strings.Join(problem.Known, ", ")),
 		fmt.Sprintf("somebody may be in between, or the machine was installed anew; if so: ssh-keygen -R '%s', then `oreg trust`", h.name))
 }
 
