@@ -6,21 +6,18 @@
 // What surprised us: a run that was killed leaves a last line without its end,
 // and a full disk leaves half of one. Both are read as "unknown from here on"
 // and never as a broken journal, because the journal of a broken run is the
-// one that is needed.
+// one that is needed. Whether a run without an end was killed or still goes on
+// cannot be told by its process id, which another process may have by now:
+// the file is locked (flock) as long as it is open, and the kernel lets go of
+// it with the process.
 package journal
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,11 +27,16 @@ type Event string
 
 // The events, in the order in which they occur.
 const (
-	// EventStart is the first line: Command, Inventory, Check, Time.
+	// EventStart is the first line: Command, Inventory, Hosts, Time. A run that
+	// is continued has one for each attempt.
 	EventStart Event = "start"
 	// EventBefore says that a place is about to change, EventAfter that it has.
 	EventBefore Event = "before"
 	EventAfter  Event = "after"
+	// EventRestart says that a host's service is about to be restarted,
+	// EventRestarted what became of it.
+	EventRestart   Event = "restart"
+	EventRestarted Event = "restarted"
 	// EventHost is the outcome of one host.
 	EventHost Event = "host"
 	// EventEnd is the last line; without it the run was killed.
@@ -50,6 +52,10 @@ type Line struct {
 	Command   string   `json:"command,omitempty"`
 	Inventory []string `json:"inventory,omitempty"`
 	PID       int      `json:"pid,omitempty"`
+	// Hosts are those that the run is to work on; Of is the run that a
+	// rollback undoes.
+	Hosts []string `json:"hosts,omitempty"`
+	Of    string   `json:"of,omitempty"`
 
 	// Of EventBefore and EventAfter: a file is Host and Path, a secret is
 	// Namespace and Name.
@@ -63,7 +69,7 @@ type Line struct {
 	New    string `json:"new,omitempty"`
 	Backup string `json:"backup,omitempty"`
 
-	// Of EventHost, and of EventAfter.
+	// Of EventHost, EventAfter and EventRestarted.
 	Status string `json:"status,omitempty"`
 	Cause  string `json:"cause,omitempty"`
 
@@ -77,13 +83,17 @@ type Journal struct {
 	now  func() time.Time
 
 	writing sync.Mutex
-	written int64 // lines
+	written int64 // calls of write
 
 	// One sync serves all lines that were written before it: with thousands
 	// of nodes at once a sync for each would take longer than the nodes.
 	syncing sync.Mutex
 	synced  int64
 }
+
+// ErrInUse is in the chain of [Create]'s error while another process has the
+// run's journal open.
+var ErrInUse = errors.New("the run still goes on in another process")
 
 // Create begins the journal of a run in folder, which is made (0700) where it
 // is missing. A journal that is there already is continued: a second attempt
@@ -100,7 +110,11 @@ func Create(folder, run string, now func() time.Time) (*Journal, error) {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	j := &Journal{file: f, now: now}
-	if err := j.mend(); err != nil {
+	err = lock(f)
+	if err == nil {
+		err = j.mend()
+	}
+	if err != nil {
 		_ = f.Close() // the first error is the one that matters
 		return nil, err
 	}
@@ -129,14 +143,22 @@ func (j *Journal) mend() error {
 	return nil
 }
 
-// Append writes one line and syncs it to the disk before it returns.
-func (j *Journal) Append(line Line) error {
-	line.Time = j.now().UTC()
-	encoded, err := json.Marshal(line)
-	if err != nil {
-		return fmt.Errorf("write the journal: %w", err)
+// Append writes lines and syncs them to the disk before it returns. A nil
+// journal, that of a run which changes nothing, takes every line.
+func (j *Journal) Append(lines ...Line) error {
+	if j == nil || len(lines) == 0 {
+		return nil
 	}
-	mine, err := j.write(append(encoded, '\n'))
+	var text []byte
+	for _, line := range lines {
+		line.Time = j.now().UTC()
+		encoded, err := json.Marshal(line)
+		if err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
+		text = append(append(text, encoded...), '\n')
+	}
+	mine, err := j.write(text)
 	if err == nil {
 		err = j.sync(mine)
 	}
@@ -146,19 +168,19 @@ func (j *Journal) Append(line Line) error {
 	return nil
 }
 
-func (j *Journal) write(line []byte) (int64, error) {
+func (j *Journal) write(text []byte) (int64, error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	_, err := j.file.Write(line)
+	_, err := j.file.Write(text)
 	j.written++
 	return j.written, err
 }
 
-// sync returns when the line with this number is on the disk.
-func (j *Journal) sync(line int64) error {
+// sync returns when what the call with this number wrote is on the disk.
+func (j *Journal) sync(call int64) error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
-	if j.synced >= line {
+	if j.synced >= call {
 		return nil
 	}
 	j.writing.Lock()
@@ -172,100 +194,11 @@ func (j *Journal) sync(line int64) error {
 }
 
 // Close ends the journal; what was appended is on the disk already.
-func (j *Journal) Close() error { return j.file.Close() }
-
-// Record is a run as its journal tells it.
-type Record struct {
-	Run   string
-	Lines []Line
-	// Torn says that a line was not whole: the run was killed, or its disk
-	// was full.
-	Torn bool
-}
-
-// Start returns the first line, or a zero one.
-func (r Record) Start() Line {
-	if len(r.Lines) > 0 && r.Lines[0].Event == EventStart {
-		return r.Lines[0]
+func (j *Journal) Close() error {
+	if j == nil {
+		return nil
 	}
-	return Line{}
-}
-
-// End returns the last line's exit code; false where the run never ended.
-func (r Record) End() (exit int, ended bool) {
-	if len(r.Lines) == 0 {
-		return 0, false
-	}
-	last := r.Lines[len(r.Lines)-1]
-	if last.Event != EventEnd || last.Exit == nil {
-		return 0, false
-	}
-	return *last.Exit, true
-}
-
-// Changed says whether the run changed, or was about to change, any place.
-func (r Record) Changed() bool {
-	return slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Event == EventBefore || l.Event == EventAfter })
-}
-
-// maxLine bounds a line; ours have a few hundred bytes.
-const maxLine = 1 << 20
-
-// Read reads the journal of one run.
-func Read(folder, run string) (Record, error) {
-	if !ValidID(run) {
-		return Record{}, fmt.Errorf("run id %q: expected letters, digits and -", run)
-	}
-	content, err := os.ReadFile(file(folder, run))
-	if err != nil {
-		return Record{}, fmt.Errorf("read the journal: %w", err)
-	}
-	return parse(run, content), nil
-}
-
-func parse(run string, content []byte) Record {
-	r := Record{Run: run, Torn: len(content) > 0 && content[len(content)-1] != '\n'}
-	scan := bufio.NewScanner(bytes.NewReader(content))
-	scan.Buffer(nil, maxLine)
-	for scan.Scan() {
-		var line Line
-		if len(scan.Bytes()) == 0 {
-			continue
-		}
-		if json.Unmarshal(scan.Bytes(), &line) != nil {
-			r.Torn = true
-			continue
-		}
-		r.Lines = append(r.Lines, line)
-	}
-	r.Torn = r.Torn || scan.Err() != nil
-	return r
-}
-
-// List reads all journals of the folder, the oldest first. A folder that does
-// not exist has none.
-func List(folder string) ([]Record, error) {
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the journal's folder: %w", err)
-	}
-	var records []Record
-	for _, e := range entries {
-		run, ours := strings.CutSuffix(e.Name(), ".jsonl")
-		if !ours || !ValidID(run) {
-			continue
-		}
-		r, err := Read(folder, run)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.Run, b.Run) })
-	return records, nil
+	return j.file.Close()
 }
 
 // ValidID says whether a run id is safe as part of a file's name, here and on
