@@ -14,18 +14,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "seed of the random inventories; 0 is a fresh one")
-	casesFlag = flag.Int("cases", 2000, "how many random inventories are compared with Ansible")
+	seedFlag   = flag.Uint64("seed", 0, "seed of the random inventories; 0 is a fresh one")
+	updateFlag = flag.Bool("update", false, "write testdata/agreed.txtar")
+	casesFlag  = flag.Int("cases", 2000, "how many random inventories are compared with Ansible")
 )
 
 // systemPython is the interpreter that Debian's ansible-core belongs to.
@@ -156,45 +156,51 @@ func yamlShown(q question) bool {
 	return err == nil && looksLikeYAML(q.Sources[0], string(text))
 }
 
-func sameJSON(a, b string) bool {
-	// What Python prints and Go's decoder does not read.
-	odd := regexp.MustCompile(`(?m)(^\s+|: )(-?Infinity|NaN)(,?)$`)
-	decode := func(s string) (v any) {
-		d := json.NewDecoder(strings.NewReader(odd.ReplaceAllString(s, `$1"$2"$3`)))
-		d.UseNumber()
-		if d.Decode(&v) != nil {
-			return s
-		}
-		return v
-	}
-	return reflect.DeepEqual(decode(a), decode(b))
-}
 
-// write puts the files of a case into a folder of its own.
-func write(t *testing.T, root string, n int, c testCase) question {
+// question writes the files of a case into a folder and asks about them.
+func (c testCase) question(t *testing.T, dir string) question {
 	t.Helper()
-	dir := filepath.Join(root, fmt.Sprintf("c%d", n))
-	for name, content := range c.files {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-	}
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, c.dir), 0o700))
-	q := question{Dir: filepath.Join(dir, c.dir), Sources: c.sources, ExtraVars: c.extra}
-	if len(q.Sources) == 0 {
-		q.Sources = []string{"hosts"}
-	}
-	return q
+	o := c.options(t, dir)
+	return question{Dir: o.Dir, Sources: o.Paths, ExtraVars: o.ExtraVars}
 }
 
 // TestOracleTable holds the cases that every build checks against what Ansible
-// said of them once, to what Ansible says of them here.
+// said of them once, to what Ansible says of them here. With -update it writes
+// that down anew.
 func TestOracleTable(t *testing.T) {
 	o := startOracle(t)
-	for i, c := range agreedCases() {
+	archive := &txtar.Archive{Comment: []byte("What ansible-inventory --list of ansible-core 2.14 prints of the table cases.\n")}
+	for _, c := range agreedCases() {
 		t.Run(c.name, func(t *testing.T) {
-			diff, _ := disagreement(t, o, write(t, t.TempDir(), i, c))
+			q := c.question(t, t.TempDir())
+			diff, refused := disagreement(t, o, q)
 			assert.Empty(t, diff)
+			assert.False(t, refused, "Ansible refuses it")
+			if *updateFlag {
+				list := o.ask(t, q).List
+				archive.Files = append(archive.Files, txtar.File{Name: c.name, Data: append(list, '\n')})
+			}
+		})
+	}
+	if *updateFlag && !t.Failed() {
+		require.NoError(t, os.WriteFile(goldenFile, txtar.Format(archive), 0o600))
+	}
+}
+
+// TestOracleInvalid: Ansible refuses each inventory of the table, where the
+// table says.
+func TestOracleInvalid(t *testing.T) {
+	o := startOracle(t)
+	for _, c := range invalidCases() {
+		t.Run(c.text, func(t *testing.T) {
+			if strings.Contains(c.text, "999999999999") {
+				// Ansible would try.
+				return
+			}
+			q := testCase{files: iniFile(c.text)}.question(t, t.TempDir())
+			theirs := o.ask(t, q)
+			assert.NotEmpty(t, theirs.Error)
+			assert.Equal(t, c.line, theirs.Line)
 		})
 	}
 }
@@ -212,12 +218,13 @@ func TestOracleRandom(t *testing.T) {
 	bad, refused := 0, 0
 	for i := range *casesFlag {
 		c := generate(rand.New(rand.NewPCG(seed, uint64(i))))
-		q := write(t, root, i, c)
+		dir := filepath.Join(root, fmt.Sprint(i))
+		q := c.question(t, dir)
 		diff, no := disagreement(t, o, q)
 		if no {
 			refused++
 		}
-		require.NoError(t, os.RemoveAll(filepath.Join(root, fmt.Sprintf("c%d", i))))
+		require.NoError(t, os.RemoveAll(dir))
 		if diff == "" {
 			continue
 		}

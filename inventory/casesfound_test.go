@@ -1,0 +1,12 @@
+package inventory
+
+// foundCases are random inventories over which oreg and Ansible disagreed, cut
+// down to what they disagreed about.
+func foundCases() []testCase {
+	return []testCase{
+		{name: "found-vault-key-beside-others", files: map[string]string{"hosts": "h\n", "host_vars/h.json": `{"c": {"é": Infinity, "__ansible_vault": -0, "c": "x"}}`}},
+		{name: "found-lonely-tag", files: map[string]string{"hosts": "h\n", "host_vars/h": "c:\n  - !\n  - ! 'yes'\n  - ! \"5\"\n  - ! x\n  - !\n"}},
+		{name: "found-keys-that-cannot-be-sorted", files: map[string]string{"hosts": "h\n", "host_vars/h": "~: 1\n"}},
+		{name: "found-broken-format-string", files: variables("[{{ 'a' }}, {{ b }} , f'\\x']", "[{[1]: 2}, f'{x']")},
+	}
+}
