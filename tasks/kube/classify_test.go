@@ -41,15 +41,17 @@ func TestClassifyAnswers(t *testing.T) {
 		"403 without a body": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, CauseForbidden, []string{"get secrets"}},
 		"404 of a namespace": {status(404, metav1.StatusReasonNotFound, `namespaces "openshift" not found`, &metav1.StatusDetails{Kind: "namespaces", Name: "openshift"}),
 			CauseNamespaceMissing, []string{`namespace "openshift" does not exist`}},
-		"404 of no API":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", 404) }, CauseAPIUnreachable, []string{"get secrets"}},
-		"409":               {status(409, metav1.StatusReasonConflict, "the object has been modified", nil), CauseConflict, []string{"changed by somebody else"}},
-		"409 exists":        {status(409, metav1.StatusReasonAlreadyExists, "already exists", nil), CauseConflict, nil},
-		"413":               {status(413, metav1.StatusReasonRequestEntityTooLarge, "too large", nil), CauseRejected, []string{"too large"}},
-		"422":               {status(422, metav1.StatusReasonInvalid, "type: field is immutable", nil), CauseRejected, []string{"field is immutable"}},
-		"400 of a webhook":  {status(400, metav1.StatusReasonBadRequest, `admission webhook "w" denied`, nil), CauseRejected, []string{`"w" denied`}},
-		"418 of a webhook":  {status(418, "", `admission webhook "w" denied`, nil), CauseRejected, []string{`"w" denied`}},
-		"500":               {status(500, metav1.StatusReasonInternalError, "etcd is away", nil), CauseAPIUnreachable, []string{"answered 500", "etcd is away"}},
-		"503 of a balancer": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>no backend</html>", 503) }, CauseAPIUnreachable, []string{"503"}},
+		"404 of no API":    {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", 404) }, CauseAPIUnreachable, []string{"get secrets"}},
+		"409":              {status(409, metav1.StatusReasonConflict, "the object has been modified", nil), CauseConflict, []string{"changed by somebody else"}},
+		"409 exists":       {status(409, metav1.StatusReasonAlreadyExists, "already exists", nil), CauseConflict, nil},
+		"413":              {status(413, metav1.StatusReasonRequestEntityTooLarge, "too large", nil), CauseRejected, []string{"too large"}},
+		"422":              {status(422, metav1.StatusReasonInvalid, "type: field is immutable", nil), CauseRejected, []string{"field is immutable"}},
+		"400 of a webhook": {status(400, metav1.StatusReasonBadRequest, `admission webhook "w" denied`, nil), CauseRejected, []string{`"w" denied`}},
+		"418 of a webhook": {status(418, "", `admission webhook "w" denied`, nil), CauseRejected, []string{`"w" denied`}},
+		"500":              {status(500, metav1.StatusReasonInternalError, "etcd is away", nil), CauseAPIUnreachable, []string{"answered 500", "etcd is away"}},
+		"503 of a balancer": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>no backend</html>", http.StatusServiceUnavailable)
+		}, CauseAPIUnreachable, []string{"503"}},
 		"a login page": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<html>please log in</html>"))

@@ -3,6 +3,7 @@ package secrets
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -117,4 +118,69 @@ func TestC8_NamespacesBySelector(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, names)
 	_, err = Namespaces(t.Context(), client, "team=y")
 	require.ErrorIs(t, err, ErrNoNamespace)
+}
+
+func TestC5_ReplaceNeedsAWordForEachRemoval(t *testing.T) {
+	content := `{"auths":{"cloud.openshift.com":{"auth":"dTpw"},"arosvc.azurecr.io":{"auth":"dTpw"},"quay.io":{"auth":"dTpvbGQ="}}}`
+	client := fake.NewClientset(dockerconfigjson("pull-secret", content))
+	file, err := ReadFile("f", []byte("{\n  \"auths\": {\"quay.io\": {\"auth\": \"dTpw\"}, \"cloud.openshift.com\": {\"auth\": \"dTpw\"}}\n}\n"))
+	require.NoError(t, err)
+	job := Job{Namespace: DefaultNamespace, Name: "pull-secret", Run: testRun, New: &file.Content, Shared: true, Backup: true}
+	r := Replace(t.Context(), client, job, nil)
+	var removal *RemovalError
+	require.ErrorAs(t, r.Err, &removal)
+	assert.Equal(t, []string{"arosvc.azurecr.io"}, removal.Hosts)
+	assert.Empty(t, writes(client))
+
+	r = Replace(t.Context(), client, job, []string{"arosvc.azurecr.io"})
+	require.NoError(t, r.Err)
+	assert.Equal(t, []string{"- arosvc.azurecr.io: user u", "~ quay.io: password changed"}, sorted(r.Diff))
+	o := stored(t, client, "pull-secret")
+	assert.Equal(t, `{"auths":{"quay.io":{"auth":"dTpw"},"cloud.openshift.com":{"auth":"dTpw"}}}`, string(o.Data[corev1.DockerConfigJsonKey]), "C7: compact")
+	assert.Empty(t, o.Labels, "it stays the cluster's")
+
+	client.ClearActions()
+	assert.Equal(t, StatusUnchanged, Replace(t.Context(), client, job, nil).Status)
+	assert.Empty(t, writes(client))
+
+	backups, err := Backups(t.Context(), client, DefaultNamespace, testRun, nil)
+	require.NoError(t, err)
+	Rollback(t.Context(), client, backups, false, nil)
+	assert.Equal(t, content, string(stored(t, client, "pull-secret").Data[corev1.DockerConfigJsonKey]))
+}
+
+func TestC7_SharedSecretIsNeverMadeOrEmptied(t *testing.T) {
+	job := testJob()
+	job.Shared = true
+	client := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: DefaultNamespace}})
+	r := Put(t.Context(), client, job)
+	require.ErrorContains(t, r.Err, "does not exist")
+	assert.Empty(t, writes(client))
+
+	client = fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{"registry.example.com":{"auth":"dTpw"}}}`))
+	r = Drop(t.Context(), client, job, []string{registry})
+	require.ErrorContains(t, r.Err, "left without any login")
+	for _, content := range []string{`{"auths":{}}`, `{}`, `null`} {
+		job.New = &Content{Type: corev1.SecretTypeDockerConfigJson, Data: []byte(content)}
+		r = Replace(t.Context(), client, job, []string{registry})
+		require.ErrorContains(t, r.Err, "left without any login")
+	}
+	job.New.Data = []byte("my-password")
+	r = Replace(t.Context(), client, job, []string{registry})
+	require.ErrorContains(t, r.Err, "not JSON")
+	assert.NotContains(t, r.Err.Error(), "my-password")
+	assert.Empty(t, writes(client))
+}
+
+func TestReplaceRepairsWhatCannotBeRead(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson("pull-secret", `{"auths":{"quay.io":{"auth":"***"}}}`))
+	job := Job{Namespace: DefaultNamespace, Name: "pull-secret", Run: testRun, Shared: true,
+		New: &Content{Type: corev1.SecretTypeDockerConfigJson, Data: []byte(`{"auths":{"quay.io":{"auth":"dTpw"}}}`)}}
+	require.NoError(t, Replace(t.Context(), client, job, nil).Err)
+	assert.Equal(t, "dTpw", auths(t, stored(t, client, "pull-secret"))["quay.io"]["auth"])
+}
+
+func sorted(lines []string) []string {
+	slices.Sort(lines)
+	return lines
 }

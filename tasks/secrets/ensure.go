@@ -36,6 +36,13 @@ type Job struct {
 	Repair bool
 	// Backup keeps what is replaced, for [Rollback].
 	Backup bool
+	// Shared is for a secret that belongs to the cluster: it must exist, gets no
+	// label of ours, and is never left without an entry.
+	Shared bool
+	// Before is told of a secret that is about to be written or deleted, before
+	// its backup is; its error stops that change and becomes the secret's. It
+	// is for the journal; nil does nothing.
+	Before func(namespace, name string) error
 	// Mask covers our secrets in what the server says.
 	Mask *secret.Masker
 }
@@ -71,36 +78,45 @@ func Put(ctx context.Context, client Client, job Job) Result {
 }
 
 func (s store) ensure(ctx context.Context, job Job) Result {
+	return s.apply(ctx, job, job.plan)
+}
+
+// apply reads the secret, has a plan made of it, and carries that out; all of
+// it again after a conflict.
+func (s store) apply(ctx context.Context, job Job, plan func(present *corev1.Secret) (plan, error)) Result {
 	result := Result{Namespace: job.Namespace, Name: job.Name}
 	err := kube.RetryConflict(ctx, func() error {
 		present, err := s.get(ctx, job.Namespace, job.Name)
 		if err != nil {
 			return err
 		}
-		p, err := job.plan(present)
+		if present == nil && job.Shared {
+			return s.missing(ctx, job)
+		}
+		p, err := plan(present)
 		if err != nil {
 			return err
 		}
 		result.Diff, result.Warnings, result.Notes = p.diff, p.warnings, p.notes
+		result.Status = p.status(present)
 		switch {
-		case p.wanted == nil:
-			result.Status = StatusUnchanged
+		case result.Status == StatusUnchanged:
 			return nil
-		case present == nil:
-			result.Status = StatusCreated
-		default:
-			result.Status = StatusUpdated
+		case job.Check && present == nil:
+			return s.needNamespace(ctx, job.Namespace)
+		case job.Check:
+			return nil
 		}
-		if job.Check {
-			if present == nil {
-				return s.needNamespace(ctx, job.Namespace)
-			}
-			return nil
+		if err := job.announce(job.Name); err != nil {
+			return err
 		}
 		if job.Backup {
 			if err := s.keep(ctx, job.Run, present, p.wanted, p.recreate); err != nil {
 				return err
 			}
+		}
+		if p.delete {
+			return s.remove(ctx, present)
 		}
 		return s.write(ctx, present, p.wanted, p.recreate)
 	})
@@ -108,6 +124,23 @@ func (s store) ensure(ctx context.Context, job Job) Result {
 		return Result{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Err: err}
 	}
 	return result
+}
+
+// announce tells that a secret is about to change; after a conflict, again.
+func (job Job) announce(name string) error {
+	if job.Before == nil {
+		return nil
+	}
+	return job.Before(job.Namespace, name)
+}
+
+// missing is the error of a secret that must exist and does not.
+func (s store) missing(ctx context.Context, job Job) error {
+	if err := s.needNamespace(ctx, job.Namespace); err != nil {
+		return err
+	}
+	return &kube.Error{Cause: kube.CauseRejected,
+		Message: fmt.Sprintf("secret %q does not exist in namespace %q", job.Name, job.Namespace)}
 }
 
 // cleanupTimeout bounds what is put back after the run was told to stop.

@@ -18,9 +18,23 @@ import (
 type plan struct {
 	// wanted is the secret to write; nil if nothing changes.
 	wanted *corev1.Secret
-	// recreate: the present one must be deleted first.
-	recreate              bool
+	// recreate: the present one must be deleted first; delete: it is deleted
+	// and wanted is what it would be without its entries.
+	recreate, delete      bool
 	diff, warnings, notes []string
+}
+
+// status is what becomes of the present secret.
+func (p plan) status(present *corev1.Secret) Status {
+	switch {
+	case p.wanted == nil:
+		return StatusUnchanged
+	case p.delete:
+		return StatusRemoved
+	case present == nil:
+		return StatusCreated
+	}
+	return StatusUpdated
 }
 
 // plan decides; it makes no request.
@@ -78,7 +92,7 @@ func (job Job) plan(present *corev1.Secret) (plan, error) {
 		next.Data[key] = merged.Content
 	}
 	if _, applied := next.Annotations[corev1.LastAppliedConfigAnnotation]; changed || applied {
-		p.mark(next, managed, job.Run)
+		p.mark(next, managed, job)
 		p.wanted = next
 	}
 	return p, nil
@@ -176,10 +190,10 @@ func (p *plan) add(notes []dockerconfig.Note) {
 
 // mark puts oreg's marks on a secret that is to be written, and takes kubectl's
 // copy away.
-func (p *plan) mark(o *corev1.Secret, hosts map[string]bool, run string) {
-	switch other := o.Labels[ManagedByLabel]; other {
-	case ManagedBy:
-	case "":
+func (p *plan) mark(o *corev1.Secret, hosts map[string]bool, job Job) {
+	switch other := o.Labels[ManagedByLabel]; {
+	case other == ManagedBy, other == "" && job.Shared:
+	case other == "":
 		if o.Labels == nil {
 			o.Labels = map[string]string{}
 		}
@@ -192,7 +206,7 @@ func (p *plan) mark(o *corev1.Secret, hosts map[string]bool, run string) {
 		o.Annotations = map[string]string{}
 	}
 	o.Annotations[HostsAnnotation] = strings.Join(slices.Sorted(maps.Keys(hosts)), ",")
-	o.Annotations[RunAnnotation] = run
+	o.Annotations[RunAnnotation] = job.Run
 	if _, ok := o.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
 		delete(o.Annotations, corev1.LastAppliedConfigAnnotation)
 		p.notes = append(p.notes, "kubectl's last-applied annotation, which keeps an old password, was removed")

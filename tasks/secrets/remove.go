@@ -22,6 +22,7 @@ import (
 // credential secrets of the namespace that still hold one.
 func Remove(ctx context.Context, client Client, job Job, hosts []string) (results []Result, warnings []string) {
 	s := store{client: client, mask: job.Mask}
+	job.Backup = false
 	own := s.take(ctx, job, hosts)
 	results = append(results, own)
 	if hopeless(own.Err) {
@@ -51,7 +52,7 @@ func Remove(ctx context.Context, client Client, job Job, hosts []string) (result
 	}
 	for _, b := range backups {
 		if holds(&corev1.Secret{Type: b.record.Type, Data: b.record.Data}, hosts) || b.record.Annotations[corev1.LastAppliedConfigAnnotation] != "" {
-			results = append(results, s.takeFromBackup(ctx, b, hosts, job.Check))
+			results = append(results, s.takeFromBackup(ctx, b, hosts, job))
 		}
 	}
 	return results, warnings
@@ -62,89 +63,89 @@ func Remove(ctx context.Context, client Client, job Job, hosts []string) (result
 func holds(o *corev1.Secret, hosts []string) bool {
 	data, form := content(o)
 	logins, err := dockerconfig.Entries(data, form)
-	return err != nil || slices.ContainsFunc(logins, func(l dockerconfig.Found) bool {
-		return slices.ContainsFunc(hosts, func(host string) bool { return dockerconfig.SameRegistry(host, l.Key) })
-	})
+	return err != nil || slices.ContainsFunc(logins, func(l dockerconfig.Found) bool { return oneOf(l.Key, hosts) })
+}
+
+// Drop takes registries out of one secret and looks at no other. Job.Entries
+// is not used.
+func Drop(ctx context.Context, client Client, job Job, hosts []string) Result {
+	return store{client: client, mask: job.Mask}.take(ctx, job, hosts)
 }
 
 // take takes the registries out of one secret.
 func (s store) take(ctx context.Context, job Job, hosts []string) Result {
-	result := Result{Namespace: job.Namespace, Name: job.Name}
-	err := kube.RetryConflict(ctx, func() error {
-		result.Status, result.Diff, result.Notes, result.Warnings = StatusUnchanged, nil, nil, nil
-		present, err := s.get(ctx, job.Namespace, job.Name)
-		if err != nil || present == nil {
-			return err
+	return s.apply(ctx, job, func(present *corev1.Secret) (plan, error) {
+		if present == nil {
+			return plan{notes: []string{"does not exist"}}, nil
 		}
-		p, empty, err := job.without(present, hosts)
-		if err != nil {
-			return err
-		}
-		result.Diff, result.Warnings, result.Notes = p.diff, p.warnings, p.notes
-		switch {
-		case p.wanted == nil:
-			return nil
-		case empty:
-			result.Status = StatusRemoved
-			result.Notes = append(result.Notes, "deleted: it held nothing else")
-		default:
-			result.Status = StatusUpdated
-		}
-		switch {
-		case job.Check:
-			return nil
-		case empty:
-			return s.remove(ctx, present)
-		}
-		return s.write(ctx, present, p.wanted, p.recreate)
+		return job.without(present, hosts)
 	})
-	if err != nil {
-		return Result{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Err: err}
-	}
-	return result
 }
 
-// without plans a secret without the registries. empty says that nothing is
-// left in one that oreg or the installer made.
-func (job Job) without(present *corev1.Secret, hosts []string) (p plan, empty bool, err error) {
+// without plans a secret without the registries. One that oreg or the
+// installer made is deleted if nothing is left in it.
+func (job Job) without(present *corev1.Secret, hosts []string) (plan, error) {
+	var p plan
 	next := present.DeepCopy()
 	if reason := unusable(present); reason != nil {
 		if _, _, ok := dataKey(present.Type); !ok || !job.Recreate {
-			return p, false, reason
+			return p, reason
 		}
 		p.recreate, next = true, fresh(present)
 	}
 	before, form := content(present)
 	removed, err := dockerconfig.Remove(before, hosts, dockerconfig.Options{Form: form, Repair: job.Repair})
 	if err != nil {
-		return p, false, job.contentError(err)
+		return p, job.contentError(err)
 	}
 	p.add(removed.Notes)
 	p.diff = dockerconfig.Diff(before, removed.Content, form)
 	managed := hostsOf(present)
-	maps.DeleteFunc(managed, func(host string, _ bool) bool {
-		return slices.ContainsFunc(hosts, func(gone string) bool { return dockerconfig.SameRegistry(gone, host) })
-	})
+	maps.DeleteFunc(managed, func(host string, _ bool) bool { return oneOf(host, hosts) })
 	if _, applied := present.Annotations[corev1.LastAppliedConfigAnnotation]; !removed.Changed && !applied {
 		p.notes = append(p.notes, "holds no login for "+strings.Join(hosts, ", "))
-		return p, false, nil
+		return p, nil
 	}
 	left, err := dockerconfig.Entries(removed.Content, form)
 	if err != nil {
-		return p, false, job.contentError(err)
+		return p, job.contentError(err)
+	}
+	if len(left) == 0 && job.Shared {
+		return p, job.emptied()
 	}
 	key, _, _ := dataKey(next.Type)
 	next.Data[key] = removed.Content
-	p.mark(next, managed, job.Run)
+	p.mark(next, managed, job)
 	p.wanted = next
-	ours := present.Labels[ManagedByLabel] == ManagedBy || installerName.MatchString(present.Name)
-	return p, len(left) == 0 && ours, nil
+	if len(left) == 0 && (present.Labels[ManagedByLabel] == ManagedBy || installerName.MatchString(present.Name)) {
+		p.delete = true
+		p.notes = append(p.notes, "deleted: it held nothing else")
+	}
+	return p, nil
+}
+
+// emptied is the error of a change that would leave a secret of the cluster
+// without any entry, which stops the machine-config operator.
+func (job Job) emptied() error {
+	return &kube.Error{Cause: kube.CauseRejected,
+		Message: fmt.Sprintf("secret %q in namespace %q would be left without any login; nothing was written", job.Name, job.Namespace)}
+}
+
+// oneOf says whether a key means one of the registries.
+func oneOf(key string, hosts []string) bool {
+	return slices.ContainsFunc(hosts, func(host string) bool { return dockerconfig.SameRegistry(host, key) })
 }
 
 // takeFromBackup rewrites a backup without the registries, so that a rollback
 // still restores the rest. One whose content cannot be read is deleted.
-func (s store) takeFromBackup(ctx context.Context, b Backup, hosts []string, check bool) Result {
+func (s store) takeFromBackup(ctx context.Context, b Backup, hosts []string, job Job) Result {
 	result := Result{Namespace: b.Namespace, Name: b.object.Name, Status: StatusUpdated}
+	if !job.Check {
+		if err := job.announce(b.object.Name); err != nil {
+			result.Status, result.Err = StatusFailed, err
+			return result
+		}
+	}
 	r := b.record
 	delete(r.Annotations, corev1.LastAppliedConfigAnnotation)
 	key, form, ok := dataKey(r.Type)
@@ -152,14 +153,14 @@ func (s store) takeFromBackup(ctx context.Context, b Backup, hosts []string, che
 		removed, err := dockerconfig.Remove(r.Data[key], hosts, dockerconfig.Options{Form: form})
 		if err != nil {
 			result.Status, result.Notes = StatusRemoved, []string{"deleted: " + err.Error()}
-			if !check {
+			if !job.Check {
 				result.Err = s.remove(ctx, b.object)
 			}
 		} else {
 			r.Data[key] = removed.Content
 		}
 	}
-	if result.Status == StatusUpdated && !check {
+	if result.Status == StatusUpdated && !job.Check {
 		next := b.object.DeepCopy()
 		next.Data = backupObject(b.Namespace, next.Name, r).Data
 		result.Err = s.update(ctx, next)
