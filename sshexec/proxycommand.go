@@ -8,7 +8,6 @@ import (
 	"net"
 	"os/exec"
 	"sync"
-	"time"
 )
 
 // startProxy runs a ProxyCommand by the shell, as OpenSSH does, and speaks
@@ -40,7 +39,6 @@ func startProxy(ctx context.Context, command string) (net.Conn, error) {
 	go func() {
 		_, _ = io.Copy(inner, stdout)
 		_ = inner.Close()
-		_ = near.SetReadDeadline(time.Time{})
 		_ = cmd.Wait() // its status says nothing that its end does not
 		close(p.ended)
 	}()
@@ -65,15 +63,28 @@ func (p *proxyConn) Close() error {
 
 func (p *proxyConn) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
-	if n == 0 && errors.Is(err, io.EOF) {
-		if text := lastLine(p.stderr.String()); text != "" {
-			return 0, &Error{
-				Cause: CauseJumpFailed, Unreachable: true, Transient: true, Err: err,
-				Message: "ProxyCommand ended: " + text,
-			}
+	return n, p.explain(err)
+}
+
+func (p *proxyConn) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(b)
+	return n, p.explain(err)
+}
+
+// explain adds what the command said to the end of its streams. It waits for
+// the command's own end, which Close brings about if nothing else does.
+func (p *proxyConn) explain(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	<-p.ended
+	if text := lastLine(p.stderr.String()); text != "" {
+		return &Error{
+			Cause: CauseJumpFailed, Unreachable: true, Transient: true, Err: err,
+			Message: "ProxyCommand ended: " + text,
 		}
 	}
-	return n, err
+	return err
 }
 
 func (p *proxyConn) RemoteAddr() net.Addr { return proxyAddr{} }

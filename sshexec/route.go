@@ -2,6 +2,7 @@ package sshexec
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -105,7 +106,11 @@ func jumpCommand(command string, s *settings) (jumpSpec, bool) {
 	if err != nil || len(args.rest) != 1 {
 		return jumpSpec{}, false
 	}
-	if args.forward != s.host+":"+strconv.Itoa(s.port) && args.forward != s.addr() {
+	host, port, err := net.SplitHostPort(args.forward)
+	if err != nil && args.forward == s.host+":"+strconv.Itoa(s.port) {
+		host, port, err = s.host, strconv.Itoa(s.port), nil // an IPv6 address without brackets
+	}
+	if err != nil || host != s.host || port != strconv.Itoa(s.port) {
 		return jumpSpec{}, false
 	}
 	for _, o := range args.options {
