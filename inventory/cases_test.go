@@ -44,7 +44,7 @@ func golden(t *testing.T) map[string]string {
 // inventory over which the two ever disagreed.
 func TestAgreedCases(t *testing.T) {
 	want := golden(t)
-	for _, c := range agreedCases() {
+	for _, c := range agreedCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			require.Contains(t, want, c.name, "no golden text; go test -tags lab -run TestOracleTable -update writes it")
 			inv, err := Load(t.Context(), c.options(t, t.TempDir()))
@@ -106,8 +106,20 @@ func yamlValues(values ...string) map[string]string {
 	return map[string]string{"hosts": "h\n", "group_vars/all.yml": b.String()}
 }
 
-func agreedCases() []testCase {
+// agreedCases are all cases of which goldenFile has the listing. Those of
+// testdata/examples have every construct of the public examples of
+// openshift-ansible 3.11.
+func agreedCases(t *testing.T) []testCase {
+	t.Helper()
 	var cases []testCase
+	examples, err := os.ReadDir("testdata/examples")
+	require.NoError(t, err)
+	require.NotEmpty(t, examples)
+	for _, e := range examples {
+		text, err := os.ReadFile(filepath.Join("testdata/examples", e.Name()))
+		require.NoError(t, err)
+		cases = append(cases, testCase{name: "example-" + e.Name(), files: iniFile(string(text))})
+	}
 	cases = append(cases, valueCases()...)
 	cases = append(cases, structureCases()...)
 	cases = append(cases, fileCases()...)

@@ -16,7 +16,7 @@ func isCredential(name string) bool {
 // tells that its value is secret.
 func isSecretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, word := range []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "api_key"} {
+	for _, word := range []string{"password", "passwd", "passphrase", "secret", "token", "access_key", "accesskey", "credential", "apikey", "api_key"} {
 		if strings.Contains(name, word) {
 			return true
 		}
