@@ -86,6 +86,12 @@ func (s labState) secrets() []string {
 		if len(password) < 6 {
 			return
 		}
+		// strace writes what is not ASCII as octal: the rest of it is looked for too.
+		for _, run := range strings.FieldsFunc(password, func(r rune) bool { return r >= 0x80 }) {
+			if len(run) >= 6 {
+				out = append(out, run)
+			}
+		}
 		out = append(out, password, base64.StdEncoding.EncodeToString([]byte(password)),
 			base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	}
