@@ -163,10 +163,12 @@ func killed(t *testing.T, argv []string, path, file string, d time.Duration) (st
 	return false
 }
 
-// killAtRandom kills n times and then checks that a last run cleans up.
+// killAtRandom kills n times and then checks that the run can still be undone
+// as a whole, and that a last one cleans up.
 func killAtRandom(t *testing.T, argv []string, path string, n int) {
 	t.Helper()
-	file := home(t, strings.Repeat("a", 5000))
+	first := strings.Repeat("a", 5000)
+	file := home(t, first)
 	stopped, took := 0, 30*time.Millisecond
 	for range n {
 		begin := time.Now()
@@ -178,7 +180,12 @@ func killAtRandom(t *testing.T, argv []string, path string, n int) {
 	}
 	require.Positive(t, stopped, "no kill came in time")
 	p, _ := start(t, path, argv...)
-	outcome, err := nodefile.Apply(t.Context(), p, nodefile.Request{Paths: []string{file}, RunID: run2, KeepBackups: 0}, want("last"))
+	outcome, err := nodefile.Restore(t.Context(), p, request(file))
+	require.NoError(t, err)
+	require.NoError(t, outcome.Files[0].Err)
+	require.Equal(t, first, read(t, file))
+	p, _ = start(t, path, argv...)
+	outcome, err = nodefile.Apply(t.Context(), p, nodefile.Request{Paths: []string{file}, RunID: run2, KeepBackups: 0}, want("last"))
 	require.NoError(t, err)
 	require.NoError(t, outcome.Files[0].Err)
 	require.Equal(t, []string{"config.json"}, names(t, filepath.Dir(file)))
