@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -12,6 +13,7 @@ import (
 	"oreg/inventory/secret"
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/journal"
 	"oreg/tasks/kube"
 	"oreg/tasks/secrets"
 )
@@ -90,6 +92,11 @@ type ClusterSecrets struct {
 	API API
 	// Job is what to do, without its entries.
 	Job secrets.Job
+	// Journal is told before and after each change; nil for none. A change
+	// that it does not take is not made.
+	Journal *journal.Journal
+	// KeepBackups is how many backups of each secret stay.
+	KeepBackups int
 	// Inventory's nodes are what the cluster's must include, unless
 	// AllowOtherCluster.
 	Nodes             []inventory.Node
@@ -144,7 +151,16 @@ func (c *ClusterSecrets) Guard(ctx context.Context) error {
 
 // Place creates or updates the secret and the old installer's.
 func (c *ClusterSecrets) Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
-	return c.do(ctx, wanted, secrets.Ensure)
+	return c.do(ctx, wanted, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
+		results, warnings := secrets.Ensure(ctx, client, job)
+		written := slices.ContainsFunc(results, func(r secrets.Result) bool { return changes(string(r.Status)) })
+		if written && !job.Check {
+			if err := secrets.PruneBackups(ctx, client, job.Namespace, c.KeepBackups, job.Mask); err != nil {
+				warnings = append(warnings, "backups that are too many stay: "+err.Error())
+			}
+		}
+		return results, warnings
+	})
 }
 
 // Verify compares the secrets with the wanted entries.
@@ -161,7 +177,15 @@ func (c *ClusterSecrets) do(ctx context.Context, wanted []dockerconfig.Entry,
 	if err != nil {
 		return []SecretReport{{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Error: secretFailure(err)}}
 	}
+	if c.Journal != nil && !job.Check {
+		job.Before = beforeSecret(c.Journal, job.Run)
+	}
 	results, warnings := work(ctx, client, job)
+	if c.Journal != nil && !job.Check {
+		if err := afterSecrets(c.Journal, results); err != nil {
+			warnings = append(warnings, "the journal is not complete: "+err.Error())
+		}
+	}
 	for _, w := range append(warnings, client.Warnings()...) {
 		c.Warn(w)
 	}

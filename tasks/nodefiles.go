@@ -10,6 +10,7 @@ import (
 	"oreg/inventory"
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/journal"
 	"oreg/tasks/nodefile"
 )
 
@@ -25,10 +26,10 @@ type NodeFiles struct {
 	Repair bool
 	// KeepBackups is how many earlier versions stay on the node.
 	KeepBackups int
-	// Before is told what is about to change on a node; its error stops that
-	// node's changes. It is for the journal; nil does nothing.
-	Before func(host string, changes []nodefile.Change) error
-	Now    func() time.Time
+	// Journal is told before and after each change; nil for none. A change
+	// that it does not take is not made.
+	Journal *journal.Journal
+	Now     func() time.Time
 }
 
 // Place brings every file of a node to hold the wanted entries.
@@ -49,15 +50,16 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 		return merged.Content, nil
 	}
 	request := n.request(node)
-	if n.Before != nil {
-		request.Before = func(changes []nodefile.Change) error { return n.Before(node.Name, changes) }
-	}
+	request.Before = func(changes []nodefile.Change) error { return beforeFiles(n.Journal, node.Name, n.RunID, changes) }
 	outcome, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (nodefile.Outcome, error) {
 		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (nodefile.Outcome, error) {
 			return nodefile.Apply(ctx, shell, request, plan)
 		})
 	})
 	host := NewHostReport(node.Name, nil)
+	if !n.Check {
+		err = errors.Join(err, afterFiles(n.Journal, node.Name, outcome.Files))
+	}
 	for _, f := range outcome.Files {
 		host.add(FileReport{
 			Path: f.Path, Status: string(f.Status), SHA256: f.SHA256,

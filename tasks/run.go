@@ -9,6 +9,7 @@ import (
 	"oreg/inventory"
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/journal"
 	"oreg/validate"
 )
 
@@ -66,6 +67,8 @@ type Run struct {
 	// Forks is how many nodes are worked on at once.
 	Forks int
 	Watch Watcher
+	// Journal is nil for a run that changes nothing.
+	Journal *journal.Journal
 }
 
 // CredentialsError says that credentials were rejected or could not be
@@ -177,9 +180,16 @@ func (r *Run) nodes(ctx context.Context, report *Report, title string, do func(c
 	nodes := r.Cluster.Nodes
 	r.Watch.Stage(title, len(nodes))
 	report.Hosts = make([]HostReport, len(nodes))
-	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks}, do,
+	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks},
+		func(ctx context.Context, n inventory.Node) HostReport {
+			h := do(ctx, n)
+			r.recordHost(h)
+			return h
+		},
 		func(n inventory.Node, cause error) HostReport {
-			return NewHostReport(n.Name, sshexec.NotTried(cause))
+			h := NewHostReport(n.Name, sshexec.NotTried(cause))
+			r.recordHost(h)
+			return h
 		},
 		func(i int, h HostReport) {
 			report.Hosts[i] = h

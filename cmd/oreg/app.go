@@ -15,6 +15,7 @@ import (
 
 	"oreg/inventory"
 	"oreg/tasks"
+	"oreg/tasks/journal"
 	"oreg/tasks/kube"
 )
 
@@ -27,6 +28,11 @@ type app struct {
 	progress progress
 	// given says whether a flag stood on the command line.
 	given func(flag string) bool
+
+	// inventoryPaths are the absolute names of what was read as the inventory.
+	inventoryPaths []string
+	// journal is that of a run that may change something, else nil.
+	journal *journal.Journal
 
 	mu       sync.Mutex // guards warnings: hosts warn from many goroutines
 	warnings []string
@@ -54,6 +60,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
+		runsCommand(),
 		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
@@ -105,7 +112,9 @@ func (a *app) main(ctx context.Context) exitCode {
 			err = renderErr
 		}
 	}
-	return a.fail(report, err)
+	code := a.fail(report, err)
+	a.endJournal(report, code)
+	return code
 }
 
 // fail says what ended the run, with a hint, and returns the exit code.
@@ -136,11 +145,14 @@ func (a *app) fail(report *tasks.Report, err error) exitCode {
 // hintOf finds what to do about an error.
 func hintOf(err error) string {
 	var silent *noTerminalError
+	var unwritten *journalError
 	var kubeconfig *kube.ConfigError
 	var cluster *kube.Error
 	switch {
 	case errors.As(err, &silent):
 		return silent.hint
+	case errors.As(err, &unwritten):
+		return unwritten.hint()
 	case errors.As(err, &kubeconfig):
 		return kubeconfig.Hint
 	case errors.As(err, &cluster):

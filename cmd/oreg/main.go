@@ -37,6 +37,7 @@ type system struct {
 	userName  string
 	userID    int
 	hostname  string
+	pid       int
 }
 
 func main() {
@@ -67,7 +68,7 @@ func mainExit() int {
 	return run(ctx, system{
 		args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, environ: os.Environ(), now: time.Now, random: rand.Reader,
-		dir: dir, home: home, userName: name, userID: os.Getuid(), hostname: hostname,
+		dir: dir, home: home, userName: name, userID: os.Getuid(), hostname: hostname, pid: os.Getpid(),
 	})
 }
 

@@ -53,6 +53,7 @@ func (a *app) loadInventory(ctx context.Context, cfg *ansiblecfg.Config) (*inven
 	if len(paths) == 0 {
 		return nil, &usageError{message: "no inventory was named", hint: "give one with -i FILE, ANSIBLE_INVENTORY or ansible.cfg"}
 	}
+	a.inventoryPaths = a.absolutes(paths)
 	inv, err := inventory.Load(ctx, inventory.Options{
 		Paths: paths, ExtraVars: a.extraVars, Dir: a.dir, Env: a.lookupEnv,
 		Vault: a.vaultSecrets(cfg), AllowScripts: a.scripts, ScriptStderr: a.stderr, Now: a.now,

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"oreg/inventory"
+	"oreg/sshexec"
+	"oreg/tasks"
+	"oreg/tasks/kube"
+	"oreg/tasks/secrets"
+)
+
+// scope is what the commands that work on nodes and secrets have in common.
+type scope struct {
+	// writes says that the command may change something, and keeps a journal.
+	writes      bool
+	only        string
+	retryFailed bool
+	keepBackups int
+	repair      bool
+	recreate    bool
+}
+
+func (s *scope) addOnly(fs *flagSet) {
+	fs.StringVar(&s.only, "only", "", "only the `part`: nodes or secrets")
+}
+
+// addWriting defines the flags of commands that put credentials in place.
+func (s *scope) addWriting(fs *flagSet) {
+	fs.BoolVar(&s.retryFailed, "retry-failed", false, "only the hosts that did not succeed in the last run with this inventory")
+	fs.IntVar(&s.keepBackups, "keep-backups", 1, "how many earlier versions of a file or secret stay")
+	fs.BoolVar(&s.repair, "repair", false, "replace a file or secret that its readers reject, after a backup")
+	fs.BoolVar(&s.recreate, "recreate", false, "replace a secret of a type that cannot hold credentials, after a backup")
+}
+
+func (s *scope) validate() error {
+	if s.keepBackups < 0 {
+		return &usageError{message: fmt.Sprintf("--keep-backups %d: expected 0 or more", s.keepBackups)}
+	}
+	switch s.only {
+	case "", "nodes", "secrets":
+		return nil
+	}
+	return &usageError{message: fmt.Sprintf("--only %q: expected one of nodes or secrets", s.only)}
+}
+
+// clusterRun sets a run up whose commands work on nodes and secrets.
+func (a *app) clusterRun(ctx context.Context, name string, args []string, s scope) (*tasks.Run, func(), error) {
+	if err := noArguments(name, args); err != nil {
+		return nil, nil, err
+	}
+	if err := s.validate(); err != nil {
+		return nil, nil, err
+	}
+	cluster, err := a.loadCluster(ctx, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.runOn(ctx, name, cluster, s, "")
+}
+
+// runOn sets a run up over a cluster; of is the run that it undoes.
+func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster, s scope, of string) (*tasks.Run, func(), error) {
+	if s.retryFailed {
+		if err := a.retryFailed(cluster); err != nil {
+			return nil, nil, err
+		}
+	}
+	run, err := a.newRun(ctx, name, cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	run.SkipNodes, run.SkipSecrets = s.only == "secrets", s.only == "nodes"
+	if !run.SkipSecrets && cluster.FirstMasterLimited && a.kubeconfig == "" && a.context == "" {
+		a.warn(fmt.Sprintf("the limit leaves the first master %s out: secrets are skipped", cluster.FirstMaster.Name))
+		run.SkipSecrets = true
+	}
+	ssh := a.sshClient()
+	if err := a.setOriginOver(run, ssh); err != nil {
+		return nil, nil, err
+	}
+	keeper, err := a.clusterSecrets(cluster, run, ssh)
+	if err != nil {
+		return nil, nil, err
+	}
+	keeper.Job.Repair, keeper.Job.Recreate, keeper.KeepBackups = s.repair, s.recreate, s.keepBackups
+	if s.writes {
+		if err := a.openJournal(run, of); err != nil {
+			return nil, nil, err
+		}
+	}
+	keeper.Journal = run.Journal
+	run.Nodes = &tasks.NodeFiles{
+		SSH: ssh, RunID: run.ID, Check: a.check, Repair: s.repair, KeepBackups: s.keepBackups,
+		Journal: run.Journal, Now: a.now,
+	}
+	run.Secrets = keeper
+	return run, func() {
+		keeper.Close()
+		if err := ssh.Close(); err != nil {
+			a.log.Debug("close connections", "error", err)
+		}
+	}, nil
+}
+
+// clusterSecrets says which cluster is worked on and how it is reached: by
+// the kubeconfig that was asked for, else by the first master's.
+func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *sshexec.Client) (*tasks.ClusterSecrets, error) {
+	mask := masker(cluster)
+	c := &tasks.ClusterSecrets{
+		Job: secrets.Job{
+			Namespace: firstOf(a.namespace, secrets.DefaultNamespace), Name: a.secretName,
+			Run: run.ID, Check: a.check, Backup: true, Mask: mask,
+		},
+		Nodes: cluster.Nodes, AllowOtherCluster: a.allowOtherCluster,
+		Version: buildVersion(), Mask: mask, Warn: a.warn,
+	}
+	switch {
+	case a.kubeconfig != "" || a.context != "":
+		flags := kube.Flags{Context: a.context}
+		if a.kubeconfig != "" {
+			flags.Kubeconfig = a.absolute(a.kubeconfig)
+		}
+		c.API = tasks.KubeconfigAPI{Flags: flags, Environment: kube.Environment{
+			Getenv: a.getenv, Home: a.home, ServiceAccount: kube.ServiceAccountDir,
+		}}
+	case cluster.FirstMaster != nil:
+		c.API = tasks.MasterAPI{SSH: ssh, Master: *cluster.FirstMaster}
+	case !run.SkipSecrets:
+		return nil, &usageError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
+			hint: "name a kubeconfig with --kubeconfig, or leave the secrets out with --only nodes"}
+	}
+	return c, nil
+}
