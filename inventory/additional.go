@@ -143,7 +143,7 @@ func (r *reader) entry(item *value.Value, name, image string) *Credential {
 	c.Image = strings.TrimSuffix(c.Host+"/"+c.Scope, "/") + "/" + image
 	if v := fields["test_image"]; v != nil {
 		s, ok := r.verbatim(v, name+".test_image")
-		if !ok {
+		if !ok || !v.IsScalar() {
 			r.fail(v.Pos, "", "%s.test_image is %s, expected text", name, v.TypeName())
 		} else if s != "" {
 			c.Image, c.ImageNamed = namedImage(host, s), true

@@ -8,5 +8,6 @@ func foundCases() []testCase {
 		{name: "found-lonely-tag", files: map[string]string{"hosts": "h\n", "host_vars/h": "c:\n  - !\n  - ! 'yes'\n  - ! \"5\"\n  - ! x\n  - !\n"}},
 		{name: "found-keys-that-cannot-be-sorted", files: map[string]string{"hosts": "h\n", "host_vars/h": "~: 1\n"}},
 		{name: "found-broken-format-string", files: variables("[{{ 'a' }}, {{ b }} , f'\\x']", "[{[1]: 2}, f'{x']")},
+		{name: "found-base64-behind-padding", files: iniFile("g2:\n  children: {g1: {}}\n  vars:\n    d: !!binary aGk=#c\n")},
 	}
 }

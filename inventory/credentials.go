@@ -96,7 +96,7 @@ func (r *reader) restartSerial(ctx context.Context, hosts []*graph.Host) string 
 	if v == nil {
 		return ""
 	}
-	s, _ := v.value.Text, true
+	s := v.value.Text
 	number := strings.TrimSuffix(s, "%")
 	n, ok := value.ParseInt(number)
 	if v.value.Kind == value.Bool || !ok || n.Sign() <= 0 {

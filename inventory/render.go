@@ -8,6 +8,7 @@ import (
 	"oreg/inventory/graph"
 	"oreg/inventory/template"
 	"oreg/inventory/value"
+	"oreg/inventory/vault"
 )
 
 // variable is a variable of a host with its templates rendered.
@@ -109,7 +110,12 @@ func (r *reader) renderProblem(name string, source *value.Value, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return
 	}
-	r.fail(source.Pos, "", "%s: %s", name, err.Error())
+	hint := ""
+	var locked *vault.Error
+	if errors.As(err, &locked) {
+		hint = locked.Hint()
+	}
+	r.fail(source.Pos, hint, "%s: %s", name, err.Error())
 }
 
 // needsRendering says whether v holds a template or a vault anywhere.
@@ -150,9 +156,12 @@ func (r *reader) dependsOnHost(h *graph.Host, uses []string) bool {
 	return false
 }
 
-// text returns the variable as text taken verbatim. Where Ansible would have
-// made a number of it, the source text counts, with a warning.
+// text returns the variable as text. Where Ansible would have made something
+// else of it that prints differently, as of 3.10, the source text counts.
 func (r *reader) text(v *variable) (string, bool) {
+	if v.value.IsScalar() && v.value.Raw == v.value.Text {
+		return v.value.Text, true
+	}
 	s, ok := r.verbatim(v.value, v.name)
 	if !ok {
 		r.fail(v.at(), "", "%s is %s, expected text", v.name, v.value.TypeName())
@@ -160,12 +169,14 @@ func (r *reader) text(v *variable) (string, bool) {
 	return s, ok
 }
 
+// verbatim returns the text of a credential: what Ansible holds if that is a
+// string, else the source text, with a warning.
 func (r *reader) verbatim(v *value.Value, name string) (string, bool) {
 	switch {
 	case v.IsText():
 		return v.Text, true
-	case v.Raw != "":
-		r.warn(v.Pos, "write it in quotes, for Ansible twice on a host line",
+	case v.Raw != "" && v.Kind != value.Null:
+		r.warn(v.Pos, "write it as text that no reader takes for anything else: in quotes, on a host line in two pairs of quotes",
 			"%s is taken as it is written; Ansible would have read it as %s", name, v.TypeName())
 		return v.Raw, true
 	case v.Kind == value.Int || v.Kind == value.Float || v.Kind == value.Bool || v.Kind == value.Date:

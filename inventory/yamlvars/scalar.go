@@ -83,18 +83,38 @@ func scalar(tag, s string, at problem.Position) (*value.Value, bool) {
 			return &value.Value{Kind: value.Date, Text: text, Raw: s, Pos: at}, true
 		}
 	case "!!binary":
-		// Python skips what is not base64, and wants the padding to be right.
-		clean := strings.Map(func(r rune) rune {
-			if r < 128 && strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", r) {
-				return r
-			}
-			return -1
-		}, s)
-		if content, err := base64.StdEncoding.DecodeString(clean); err == nil {
-			return &value.Value{Kind: value.Bytes, Text: string(content), Raw: s, Pos: at}, true
+		if content, ok := decodeBase64(s); ok {
+			return &value.Value{Kind: value.Bytes, Text: content, Raw: s, Pos: at}, true
 		}
 	}
 	return nil, false
+}
+
+// decodeBase64 is Python's lenient decoder: what is not base64 is skipped, and
+// nothing is read behind the padding.
+func decodeBase64(s string) (string, bool) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	var digits strings.Builder
+	pads := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '=':
+			if open := digits.Len() % 4; open >= 2 {
+				if pads++; open+pads >= 4 {
+					content, err := base64.RawStdEncoding.DecodeString(digits.String())
+					return string(content), err == nil
+				}
+			}
+		case c >= 128:
+			// Only ASCII can be base64 at all.
+			return "", false
+		case strings.IndexByte(alphabet, c) >= 0:
+			digits.WriteByte(c)
+			pads = 0
+		}
+	}
+	content, err := base64.StdEncoding.DecodeString(digits.String())
+	return string(content), err == nil
 }
 
 func cutSign(s string) (rest string, negative bool) {
