@@ -70,13 +70,17 @@ oreg_node() {
 		[ -e "$l" ] || return 0
 		him=
 		read -r him <"$l" 2>/dev/null
-		alive ${him:-$me} && return 1
-		mv -f "$l" "$l.$$" 2>/dev/null || return 1
-		read -r now <"$l.$$"
-		if [ "$now" = "$him" ]; then
-			rm -f "$l.$$"
+		[ -n "$him" ] && ! alive $him || return 1
+		# Only one may clear away, or two would, and the second the lock of
+		# somebody who is alive.
+		who=
+		if (set -C; echo "$me" >"$l.dead") 2>/dev/null; then
+			read -r who <"$l" 2>/dev/null
+			[ "$who" != "$him" ] || rm -f "$l"
+			rm -f "$l.dead"
 		else
-			mv -f "$l.$$" "$l"
+			read -r who <"$l.dead" 2>/dev/null
+			[ -z "$who" ] || alive $who || rm -f "$l.dead"
 		fi
 		return 1
 	}
