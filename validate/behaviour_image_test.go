@@ -121,6 +121,15 @@ func TestV11_ManifestForms(t *testing.T) {
 		}
 	}
 	runBehaviours(t, []behaviour{
+		form("by Accept alone", func(w http.ResponseWriter, r *http.Request) {
+			for _, mediaType := range []string{"oci.image.index.v1+json", "oci.image.manifest.v1+json", "manifest.list.v2+json", "manifest.v2+json", "manifest.v1+prettyjws"} {
+				if !strings.Contains(r.Header.Get("Accept"), mediaType) {
+					http.NotFound(w, r)
+					return
+				}
+			}
+			manifests(w, r)
+		}, 2),
 		with(form("OCI index", byHead("application/vnd.oci.image.index.v1+json"), 2), methods("HEAD")),
 		form("docker list", byHead("application/vnd.docker.distribution.manifest.list.v2+json; charset=utf-8"), 2),
 		form("docker schema 2", byHead("application/vnd.docker.distribution.manifest.v2+json"), 2),

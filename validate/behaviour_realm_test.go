@@ -95,6 +95,7 @@ func TestR12_Realms(t *testing.T) {
 		refused("localhost", "https://localhost:1/token", nil, "localhost:1", "--allow-realm"),
 		refused("the metadata service", "https://169.254.169.254/token", nil, "169.254.169.254", "--allow-realm"),
 		refused("a mapped address", "https://[::ffff:10.0.0.6]/token", nil, "private address", "--allow-realm"),
+		refused("a mapped address of a carrier", "https://[::ffff:100.64.0.1]/token", nil, "private address", "--allow-realm"),
 		refused("an address as a number", "https://2130706433/token", nil, "2130706433", "--allow-realm"),
 		refused("an address in hexadecimal", "https://0x7f.0x1/token", nil, "0x7f.0x1", "--allow-realm"),
 		refused("plain HTTP", "http://auth.test/token", nil, "auth.test has no TLS", "changed to https"),

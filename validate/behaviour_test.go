@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"oreg/inventory"
 	"oreg/inventory/secret"
@@ -109,7 +110,7 @@ func assertComplete(t *testing.T, r validate.Result, log string) {
 		assert.NotEmpty(t, r.ByHand)
 	}
 	shown, err := json.Marshal(r)
-	assert.NoError(t, err)
+	require.NoError(t, err)
 	all := string(shown) + fmt.Sprintf("%+v", r) + log
 	for _, password := range []string{goodPassword, badPassword} {
 		assert.NotContains(t, all, password)
@@ -216,6 +217,7 @@ func TestV8_LoginVerdicts(t *testing.T) {
 				assert.Zero(t, f.stations[regAddr].passwords(), "S3: the password goes to the token server alone")
 				q := f.stations[authAddr].seen()[0].query
 				assert.Contains(t, q, "service=test")
+				assert.Contains(t, q, "account=lab%7Csvc", "some token servers compare it with the login")
 				assert.NotContains(t, q, "scope")
 				assert.Contains(t, f.stations[authAddr].seen()[1].query, "scope=repository%3Aopenshift3%2Fose-pod%3Apull", "V10")
 			}},

@@ -223,6 +223,7 @@ func TestR11_CertsDirs(t *testing.T) {
 		"another host's":                    {own(folder(map[string][]byte{"reg.test:5000/ca.crt": ca})), validate.CauseTLSUnknownAuthority, ""},
 		"a node's":                          {fromNode(full), "", ""},
 		"a node without":                    {fromNode(nil), validate.CauseTLSUnknownAuthority, ""},
+		"a node that was not asked":         {func(o *validate.Options) { fromNode(nil)(o); o.Origin.Certs = nil }, validate.CauseTLSUnknownAuthority, ""},
 		"no PEM":                            {own(folder(map[string][]byte{"reg.test/ca.crt": []byte("x")})), validate.CauseTLSOther, "reg.test/ca.crt holds no certificate in PEM form"},
 		"certificate without key":           {own(folder(map[string][]byte{"reg.test/client.cert": clientPEM})), validate.CauseTLSOther, "needs a .key file"},
 		"key of another":                    {own(folder(map[string][]byte{"reg.test/client.cert": ca, "reg.test/client.key": keyPEM})), validate.CauseTLSOther, "do not fit together"},
@@ -239,4 +240,30 @@ func TestR11_CertsDirs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestR11_CertsDirsOfRelatives: as docker does, the token server is trusted by
+// the registry's folder too, and Docker Hub by the name that users know.
+func TestR11_CertsDirsOfRelatives(t *testing.T) {
+	a, other := newAuthority(t), newAuthority(t)
+	dir := t.TempDir()
+	for _, host := range []string{regHost, "docker.io"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, host), 0o700))
+		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.certificate.Raw})
+		require.NoError(t, os.WriteFile(filepath.Join(dir, host, "ca.crt"), ca, 0o600))
+	}
+	options := func(o *validate.Options) { o.HostCertsDirs = []string{dir} }
+	of := func(host string) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{other.issue(t, nil, host)}}
+	}
+	inFabric(t, a, func(t *testing.T, f *fabric) {
+		f.http(regAddr, of(regHost), bearerWith(manifests))
+		f.http(authAddr, of("auth.test"), http.HandlerFunc(tokens))
+		f.http("registry-1.docker.io:443", of("registry-1.docker.io"), http.HandlerFunc(basicRegistry))
+		for _, host := range []string{regHost, "docker.io"} {
+			r := checkOne(t, f.checker(options), login(host, goodPassword))
+			assert.Equal(t, validate.StatusValid, r.Status, r.Detail)
+			assert.Equal(t, validate.PullProven, r.Pull, r.Detail)
+		}
+	})
 }

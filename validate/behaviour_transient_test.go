@@ -27,11 +27,17 @@ func first(n int, match func(*http.Request) bool, instead, next http.HandlerFunc
 	}
 }
 
-func anything(*http.Request) bool                 { return true }
-func loggedIn(r *http.Request) bool               { return r.Header.Get("Authorization") != "" }
-func forManifest(r *http.Request) bool            { return loggedIn(r) && !isPing(r) }
-func forTheToken(r *http.Request) bool            { return r.URL.Query().Get("scope") == "" }
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func anything(*http.Request) bool      { return true }
+func loggedIn(r *http.Request) bool    { return r.Header.Get("Authorization") != "" }
+func forManifest(r *http.Request) bool { return loggedIn(r) && !isPing(r) }
+func forTheToken(r *http.Request) bool { return r.URL.Query().Get("scope") == "" }
+
+// hang never answers. Returning at the end would answer 200, which can still
+// reach a client that is just giving up.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
 
 func limited(retryAfter string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -132,6 +138,7 @@ func TestV8_NetworkFailures(t *testing.T) {
 		none("unknown name", func(*fabric) {}, validate.CauseDNS, func(t *testing.T, _ *fabric, r validate.Result) {
 			assert.Contains(t, r.Detail, "reg.test")
 			assert.Contains(t, r.Hint, "--from first-master")
+			assert.Zero(t, r.Duration, "not tried again")
 		}),
 		none("name server that does not answer", fails(&net.DNSError{Err: "i/o timeout", Name: regHost, IsTimeout: true}), validate.CauseDNS, nil),
 		none("refused", fails(syscall.ECONNREFUSED), validate.CauseRefused, between(0, 0)),

@@ -79,7 +79,7 @@ func judgeRealm(realm string, base *url.URL, plain bool, allowed []string, words
 		return u, nil
 	}
 	for _, a := range allowed {
-		if strings.EqualFold(a, u.Host) || sameName(strings.Trim(a, "[]"), u.Hostname()) || strings.EqualFold(a, hostPort(u)) {
+		if sameName(strings.Trim(a, "[]"), u.Hostname()) || strings.EqualFold(a, hostPort(u)) {
 			return u, nil
 		}
 	}

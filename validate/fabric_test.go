@@ -124,11 +124,13 @@ func (f *fabric) raw(address string, serve func(net.Conn)) *station {
 // http serves h, over TLS where config is not nil.
 func (f *fabric) http(address string, config *tls.Config, h http.Handler) *station {
 	s := f.station(address)
-	var handlers sync.WaitGroup // a hijacked connection is not the server's to close
+	// A hijacked connection is not the server's to wait for. A mutex would stop
+	// the bubble's clock.
+	handlers := make(chan struct{}, 100)
 	recorded := s.record(h)
 	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handlers.Add(1)
-		defer handlers.Done()
+		handlers <- struct{}{}
+		defer func() { <-handlers }()
 		recorded.ServeHTTP(w, r)
 	})}
 	var listener net.Listener = s
@@ -140,7 +142,13 @@ func (f *fabric) http(address string, config *tls.Config, h http.Handler) *stati
 		defer close(stopped)
 		_ = srv.Serve(listener) // always http.ErrServerClosed in the end
 	}()
-	f.t.Cleanup(func() { _ = srv.Close(); <-stopped; handlers.Wait() })
+	f.t.Cleanup(func() {
+		_ = srv.Close()
+		<-stopped
+		for range cap(handlers) {
+			handlers <- struct{}{}
+		}
+	})
 	return s
 }
 

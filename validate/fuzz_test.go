@@ -68,6 +68,7 @@ func FuzzForeign(f *testing.F) {
 	masker := secret.NewMasker(secret.New(hidden))
 	f.Add("hello \x1b[2J", "\u202e", 3)
 	f.Add("", "\x00", 0)
+	f.Add(strings.Repeat("long ", 100), "", 0)
 	f.Fuzz(func(t *testing.T, around, within string, at int) {
 		at = min(max(at, 0), len(hidden))
 		shown := foreign(around+hidden[:at]+within+hidden[at:]+around, masker.Mask)

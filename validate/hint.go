@@ -77,9 +77,7 @@ func byHand(k *check, c Cause) string {
 		return k.there(command)
 	case CauseRealmFailed:
 		if k.realm != nil {
-			u := *k.realm
-			u.User = nil
-			return k.there(k.curl() + " --user " + q(k.credential.User) + " " + q(k.words(u.String())))
+			return k.there(k.curl() + " --user " + q(k.credential.User) + " " + q(k.words(k.realm.String())))
 		}
 	}
 	return k.there(k.curl() + " " + q(k.base.JoinPath("v2/").String()))

@@ -108,9 +108,12 @@ func TestV7_NextInLineAfterNoVerdict(t *testing.T) {
 	a := newAuthority(t)
 	inFabric(t, a, func(t *testing.T, f *fabric) {
 		reg := f.web(regAddr, first(3, loggedIn, status(http.StatusBadGateway, "UNKNOWN"), basicRegistry))
-		results := f.checker().Check(t.Context(), []inventory.Credential{login(regHost, badPassword), login(regHost, badPassword)}, nil)
-		causes := []validate.Cause{results[0].Cause, results[1].Cause}
-		assert.ElementsMatch(t, []validate.Cause{validate.CauseServerError, validate.CauseBadCredentials}, causes)
+		same := login(regHost, badPassword)
+		var causes []validate.Cause
+		for _, r := range f.checker().Check(t.Context(), []inventory.Credential{same, same, same, same}, nil) {
+			causes = append(causes, r.Cause)
+		}
+		assert.ElementsMatch(t, []validate.Cause{validate.CauseServerError, validate.CauseBadCredentials, validate.CauseBadCredentials, validate.CauseBadCredentials}, causes)
 		assert.Equal(t, 4, reg.passwords())
 	})
 }
@@ -254,18 +257,26 @@ func TestProbe(t *testing.T) {
 	t.Run("interrupted in the line", func(t *testing.T) {
 		inFabric(t, a, func(t *testing.T, f *fabric) {
 			f.web(regAddr, hang)
-			ctx, cancel := context.WithCancel(t.Context())
+			first, stopFirst := context.WithCancel(t.Context())
+			last, stopLast := context.WithCancel(t.Context())
 			c := f.checker()
-			var wg sync.WaitGroup
-			for i := range 9 {
-				wg.Go(func() {
-					r := c.Probe(ctx, login(regHost, goodPassword), node(f, fmt.Sprint("node", i)))
-					assert.Equal(t, validate.CauseNotTried, r.Cause, r.Detail)
-				})
+			probe := func(ctx context.Context, i int) {
+				r := c.Probe(ctx, login(regHost, goodPassword), node(f, fmt.Sprint("node", i)))
+				assert.Equal(t, validate.CauseNotTried, r.Cause, r.Detail)
 			}
+			var inside, waiting sync.WaitGroup
+			for i := range 8 {
+				inside.Go(func() { probe(first, i) })
+			}
+			time.Sleep(time.Second) // they are all in
+			waiting.Go(func() { probe(last, 8) })
 			synctest.Wait()
-			cancel()
-			wg.Wait()
+			began := time.Now()
+			stopLast()
+			waiting.Wait()
+			assert.Equal(t, began, time.Now(), "the one in the line does not wait for the others")
+			stopFirst()
+			inside.Wait()
 		})
 	})
 	t.Run("test_login false", func(t *testing.T) {

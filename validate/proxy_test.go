@@ -90,6 +90,9 @@ func TestV4_Proxy(t *testing.T) {
 			also: func(t *testing.T, f *fabric, r validate.Result) {
 				assert.Contains(t, r.Detail, words)
 				assert.Contains(t, r.Hint, hint)
+				if r.Route != "" {
+					assert.Contains(t, r.ByHand, " --proxy proxy.test:3128 ")
+				}
 				assert.NotContains(t, r.Detail+r.Hint+r.ByHand+r.Route, proxyPassword)
 				assert.NotContains(t, r.Detail+r.Hint+r.ByHand+r.Route, url.QueryEscape(proxyPassword))
 				if s := f.stations[regAddr]; s != nil {

@@ -148,7 +148,7 @@ func (s *session) attempt(ctx context.Context, r request, number int) (*answer, 
 		switch {
 		case hops == maxRedirects:
 			return nil, &failure{cause: CauseNotARegistry, detail: fmt.Sprintf("%s redirects in circles", r.url.Host)}
-		case sameParty(next, r.url) && from == "":
+		case sameParty(next, r.url):
 			// The same server: it has the authorization already.
 		case r.elsewhere != nil:
 			return nil, r.elsewhere(next)
