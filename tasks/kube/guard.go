@@ -32,25 +32,10 @@ var errFound = errors.New("found")
 // address, in any case. A cluster without Node objects passes: it is being
 // installed. source names the kubeconfig in messages.
 func Guard(ctx context.Context, client Nodes, nodes []inventory.Node, source string) error {
-	ours := map[string]bool{}
-	for _, n := range nodes {
-		for _, name := range []string{n.Name, n.KubeletName, n.Connection.Address} {
-			if name != "" {
-				ours[strings.ToLower(name)] = true
-			}
-		}
-	}
 	var seen []string
 	count := 0
-	list := pager.New(func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
-		return client.List(ctx, opts)
-	})
-	list.PageSize, list.PageBufferSize = nodePage, 0
-	err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
-		node, ok := o.(*corev1.Node)
-		if !ok {
-			return nil
-		}
+	ours := names(nodes)
+	err := visit(ctx, client, func(node *corev1.Node) error {
 		if isOneOf(node, ours) {
 			return errFound
 		}
@@ -63,7 +48,7 @@ func Guard(ctx context.Context, client Nodes, nodes []inventory.Node, source str
 	case errors.Is(err, errFound), err == nil && count == 0:
 		return nil
 	case err != nil:
-		return Classify(err, Call{Verb: "list", Resource: "nodes"}, nil)
+		return err
 	}
 	return &Error{
 		Cause: CauseWrongCluster,
@@ -71,6 +56,51 @@ func Guard(ctx context.Context, client Nodes, nodes []inventory.Node, source str
 			source, count, strings.Join(seen, ", ")),
 		Hint: "name the kubeconfig or context of the inventory's cluster, or say --allow-other-cluster",
 	}
+}
+
+// Strangers lists the names of the Node objects that are none of the
+// inventory's nodes, told as in [Guard]: nodes that were added and forgotten.
+func Strangers(ctx context.Context, client Nodes, nodes []inventory.Node) ([]string, error) {
+	var strangers []string
+	ours := names(nodes)
+	err := visit(ctx, client, func(node *corev1.Node) error {
+		if !isOneOf(node, ours) {
+			strangers = append(strangers, node.Name)
+		}
+		return nil
+	})
+	return strangers, err
+}
+
+// names are all that a node may be called by.
+func names(nodes []inventory.Node) map[string]bool {
+	ours := map[string]bool{}
+	for _, n := range nodes {
+		for _, name := range []string{n.Name, n.KubeletName, n.Connection.Address} {
+			if name != "" {
+				ours[strings.ToLower(name)] = true
+			}
+		}
+	}
+	return ours
+}
+
+// visit lists the Node objects, page by page, until see fails.
+func visit(ctx context.Context, client Nodes, see func(*corev1.Node) error) error {
+	list := pager.New(func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
+		return client.List(ctx, opts)
+	})
+	list.PageSize, list.PageBufferSize = nodePage, 0
+	err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
+		if node, ok := o.(*corev1.Node); ok {
+			return see(node)
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return err
+	}
+	return Classify(err, Call{Verb: "list", Resource: "nodes"}, nil)
 }
 
 func isOneOf(node *corev1.Node, ours map[string]bool) bool {

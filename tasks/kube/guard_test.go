@@ -89,3 +89,12 @@ func TestGuardReadsPagesUntilItKnows(t *testing.T) {
 	assert.Equal(t, CauseForbidden, known.Cause)
 	require.ErrorContains(t, err, "list nodes")
 }
+
+func TestN18_StrangersAreNodesThatTheInventoryLacks(t *testing.T) {
+	pages := &nodePages{pages: [][]corev1.Node{{node("n1"), node("new1", "10.0.0.9")}, {node("x", "10.0.0.2"), node("new2")}}}
+	strangers, err := Strangers(t.Context(), pages, []inventory.Node{{Name: "N1"}, {Name: "n2", Connection: inventory.Connection{Address: "10.0.0.2"}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"new1", "new2"}, strangers)
+	_, err = Strangers(t.Context(), &nodePages{err: apierrors.NewUnauthorized("expired")}, nil)
+	assert.True(t, IsCause(err, CauseUnauthorized))
+}

@@ -101,9 +101,7 @@ func TestC12_OneImportForEachStream(t *testing.T) {
 		case "whole":
 			status = map[string]any{"repository": map[string]any{"status": map[string]any{"status": "Failure", "message": "still\nno  secret-4711"}}}
 		case "hub":
-			if err := error(apierrors.NewForbidden(imageStreamImports().GroupResource(), "hub", errors.New("no"))); err != nil {
-				return true, nil, err
-			}
+			return true, nil, apierrors.NewForbidden(imageStreamImports().GroupResource(), "hub", errors.New("no"))
 		}
 		o.Object["status"] = status
 		return true, o, nil
