@@ -9,5 +9,8 @@ func foundCases() []testCase {
 		{name: "found-keys-that-cannot-be-sorted", files: map[string]string{"hosts": "h\n", "host_vars/h": "~: 1\n"}},
 		{name: "found-broken-format-string", files: variables("[{{ 'a' }}, {{ b }} , f'\\x']", "[{[1]: 2}, f'{x']")},
 		{name: "found-base64-behind-padding", files: iniFile("g2:\n  children: {g1: {}}\n  vars:\n    d: !!binary aGk=#c\n")},
+		{name: "found-names-equal-in-python", files: map[string]string{
+			"hosts": "[a]\nh1\nh2\n", "group_vars/a": "true: a\n", "host_vars/h1": "1: b\n", "host_vars/h2": "1.0: c\n2: d\n", "group_vars/all": "2.0: e\n",
+		}},
 	}
 }

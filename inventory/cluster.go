@@ -177,11 +177,11 @@ func (inv *Inventory) limit(limit string) (map[string]bool, error) {
 		return nil, nil
 	}
 	res, err := pattern.Limit(inv, limit, func(path string) ([]byte, error) { return readLimited(inv.abs(path)) })
-	if err != nil {
-		return nil, err
-	}
 	for _, w := range res.Warnings {
 		inv.warn(&Problem{Pos: Position{File: "--limit"}, Message: w})
+	}
+	if err != nil {
+		return nil, err
 	}
 	allowed := make(map[string]bool, len(res.Hosts))
 	for _, name := range res.Hosts {

@@ -67,7 +67,7 @@ func (inv *Inventory) extraYAML(text, name string, inline bool) {
 		if inline {
 			inv.warnInline(e.Key.Text)
 		}
-		inv.extra[inv.nameID(e.Key)] = e.Value
+		inv.extra[inv.nameID(e)] = e.Value
 	}
 }
 

@@ -161,7 +161,7 @@ func (p *printer) meta() error {
 
 // vars writes the variables of a host, without those that Ansible sets itself.
 func (p *printer) vars(h *graph.Host, depth int) error {
-	vars := p.inv.all(h)
+	vars, keys := p.inv.all(h)
 	names := make([]string, 0, len(vars))
 	for name := range vars {
 		if !isInternal(name) {
@@ -177,7 +177,7 @@ func (p *printer) vars(h *graph.Host, depth int) error {
 	for i, name := range names {
 		shown := name
 		v := vars[name]
-		if key := p.inv.keys[name]; key != nil {
+		if key := keys[name]; key != nil {
 			var ok bool
 			if shown, ok = value.KeyText(key); !ok {
 				return Problems{{Pos: v.Pos, Message: fmt.Sprintf("the name of a variable is %s, expected a string", key.TypeName())}}

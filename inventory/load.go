@@ -56,8 +56,8 @@ type Inventory struct {
 	// readable are the files, as named in messages, that group or others may
 	// read.
 	readable map[string]bool
-	// keys are the names of variables that are no strings, by their id.
-	keys map[string]*value.Value
+	// keys are the names of variables that are no strings, by their value.
+	keys map[*value.Value]*value.Value
 }
 
 // Load reads the inventories, the variable files of all groups that have hosts
@@ -72,7 +72,7 @@ func Load(ctx context.Context, o Options) (*Inventory, error) {
 		hostBases: map[*graph.Host]*base{},
 		warned:    map[Problem]bool{},
 		readable:  map[string]bool{},
-		keys:      map[string]*value.Value{},
+		keys:      map[*value.Value]*value.Value{},
 	}
 	inv.files = newVarFiles(inv)
 	var dirs []varDir
@@ -203,10 +203,9 @@ func (inv *Inventory) decrypt(ctx context.Context, data []byte, name string) ([]
 
 // nameID is the name under which a variable is kept. Python lets a name be any
 // hashable value; one that is no string is kept aside for printing.
-func (inv *Inventory) nameID(key *value.Value) string {
-	id := value.KeyID(key)
-	if !key.IsText() && inv.keys[id] == nil {
-		inv.keys[id] = key
+func (inv *Inventory) nameID(e value.Entry) string {
+	if !e.Key.IsText() {
+		inv.keys[e.Value] = e.Key
 	}
-	return id
+	return value.KeyID(e.Key)
 }

@@ -214,7 +214,7 @@ func (r *scriptReader) vars(host string, vars *value.Value) *Problem {
 
 func (r *scriptReader) set(entity string, vars *value.Value) *Problem {
 	for _, e := range vars.Entries {
-		if err := r.inv.graph.SetVariable(entity, r.inv.nameID(e.Key), e.Value); err != nil {
+		if err := r.inv.graph.SetVariable(entity, r.inv.nameID(e), e.Value); err != nil {
 			return r.problem("%v", err)
 		}
 	}

@@ -220,7 +220,7 @@ func (f *varFiles) file(ctx context.Context, into graph.Vars, name, path string)
 		f.inv.warn(w)
 	}
 	for _, e := range res.Value.Entries {
-		into[f.inv.nameID(e.Key)] = e.Value
+		into[f.inv.nameID(e)] = e.Value
 	}
 	return nil
 }

@@ -109,17 +109,21 @@ func (inv *Inventory) lookup(h *graph.Host, name string) *value.Value {
 	return v
 }
 
-// all returns every variable of a host.
-func (inv *Inventory) all(h *graph.Host) graph.Vars {
-	vars := graph.Vars{}
+// all returns every variable of a host, and the names of those whose name is
+// no string. Of equal names, as of 1 and true, the first stays.
+func (inv *Inventory) all(h *graph.Host) (vars graph.Vars, keys map[string]*value.Value) {
+	vars, keys = graph.Vars{}, map[string]*value.Value{}
 	for _, layers := range [][]graph.Vars{inv.base(h).layers, inv.own(h)} {
 		for _, layer := range layers {
 			for name, v := range layer {
+				if len(inv.keys) > 0 && strings.HasPrefix(name, "\x00") && keys[name] == nil && vars[name] == nil {
+					keys[name] = inv.keys[v]
+				}
 				vars[name] = v
 			}
 		}
 	}
-	return vars
+	return vars, keys
 }
 
 // scope is the variables of a host as templates see them, with those that

@@ -100,7 +100,7 @@ func (y yamlInventory) group(name, data *value.Value) *Problem {
 }
 
 func (y yamlInventory) set(entity string, variable value.Entry) *Problem {
-	if err := y.inv.graph.SetVariable(entity, y.inv.nameID(variable.Key), variable.Value); err != nil {
+	if err := y.inv.graph.SetVariable(entity, y.inv.nameID(variable), variable.Value); err != nil {
 		return y.problem(variable.Key, "%v", err)
 	}
 	return nil
