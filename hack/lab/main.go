@@ -48,7 +48,9 @@
 //	        "groups":["masters","etcd","nodes"],"address":"127.9.8.1","port":40001,
 //	        "host_keys":["ssh-ed25519 AAAA..."],
 //	        "root":"DIR/nodes/n1/root",     // its private files: root/var/lib/origin, root/root/.docker,
-//	                                        // root/etc/origin are what the node sees as /var/lib/origin, ...
+//	                                        // root/etc/origin are what the node sees as /var/lib/origin, ...;
+//	                                        // so is root/etc/docker/certs.d, with the lab's CA for each
+//	                                        // registry (in-process nodes see certs_dir there)
 //	        "data_dir":"/var/lib/origin",   // as oreg must name it: the path in root where isolation is "none"
 //	        "docker_dir":"/root/.docker",
 //	        "pid":4712,                     // of sshd; 0 in-process or stopped

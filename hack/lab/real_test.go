@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"oreg/hack/lab/site"
 )
 
 // ssh is OpenSSH's client with nothing of the caller's own configuration.
@@ -109,6 +111,29 @@ func TestRealSSHDNodesAnswerToRealSSH(t *testing.T) {
 	require.NoError(t, command(t.Context(), t, r.Dir, "down").Run())
 	require.NoDirExists(t, r.Dir)
 	require.Equal(t, before, machineFiles(t))
+}
+
+func TestNodesTrustTheLabsCAByTheRegistrysName(t *testing.T) {
+	r := startLab(t, "--nodes", "1", "--node-kind", "sshd", "--kube=false", "--registries", "basic,plain")
+	r.ctl(t, "node", "add", "n2", "--kind", "inprocess")
+	r.ctl(t, "registry", "add", "later")
+	s, err := site.ReadState(r.Dir)
+	require.NoError(t, err)
+	r.State = s
+	want, err := os.ReadFile(r.CA)
+	require.NoError(t, err)
+	for i, n := range r.Nodes {
+		for _, registry := range []int{0, 2} {
+			out, err := r.ssh(t, i, "root", "", "cat /etc/docker/certs.d/"+r.Registries[registry].Host+"/ca.crt")
+			require.NoError(t, err, n.Name)
+			require.Equal(t, string(want), out)
+		}
+		_, err := r.ssh(t, i, "root", "", "test -e /etc/docker/certs.d/"+r.Registries[1].Host)
+		require.Error(t, err, "plain HTTP has no CA")
+	}
+	own := filepath.Join(r.Nodes[0].Root, "etc/docker/certs.d", r.Registries[0].Host, "ca.crt")
+	require.FileExists(t, own, "a test can take it away")
+	require.NoDirExists(t, "/etc/docker/certs.d/"+r.Registries[0].Host)
 }
 
 func TestTraceHoldsEveryCommandLineOfANode(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 // Program is something that must be there.
 type Program struct {
-	Name    string   // as on the PATH, or in /usr/sbin
+	Name    string   // as on the PATH, or in /usr/sbin; of something else, its absolute path
 	Package string   // Debian's name
 	Others  []string // programs that will do in its place
 	For     string
@@ -39,7 +39,15 @@ func Programs() []Program {
 		{Name: "ansible-inventory", Package: "ansible-core", For: "comparing inventories with Ansible's reading"},
 		{Name: "ansible-playbook", Package: "ansible-core", For: "comparing oreg with a playbook"},
 		{Name: "strace", Package: "strace", For: "seeing every command line and environment"},
+		{Name: "gcc", Package: "gcc", Others: []string{"clang"}, For: "go test -race, which needs cgo"},
+		{Name: "/usr/include/stdlib.h", Package: "libc6-dev", For: "go test -race, which needs cgo"},
 		{Name: "ip", Package: "iproute2", For: "network namespaces"},
+		{Name: "iptables", Package: "iptables", For: "nodes that a firewall keeps from a registry"},
+		{Name: "nsenter", Package: "util-linux", For: "commands run inside a node"},
+		{Name: "debootstrap", Package: "debootstrap", For: "nodes that are full machines"},
+		{Name: "systemd-nspawn", Package: "systemd-container", For: "nodes that are full machines"},
+		{Name: "containerd", Package: "containerd", For: "a node with a real kubelet"},
+		{Name: "runc", Package: "runc", For: "a node with a real kubelet"},
 		{Name: "ps", Package: "procps", For: "looking for processes left behind"},
 		{Name: "busybox", Package: "busybox", For: "running the node script in another shell"},
 	}
@@ -53,6 +61,10 @@ func Missing() []Program {
 }
 
 func present(name string) bool {
+	if filepath.IsAbs(name) {
+		_, err := os.Stat(name)
+		return err == nil
+	}
 	for _, name := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
 		if _, err := exec.LookPath(name); err == nil {
 			return true
@@ -100,7 +112,7 @@ func Advice(missing []Program, debian bool) string {
 	var b strings.Builder
 	b.WriteString("missing programs:\n")
 	for _, p := range missing {
-		fmt.Fprintf(&b, "  %-18s for %s\n", p.Name, p.For)
+		fmt.Fprintf(&b, "  %-22s for %s\n", p.Name, p.For)
 	}
 	if debian {
 		fmt.Fprintf(&b, "as root: apt-get install %s", strings.Join(Packages(missing), " "))

@@ -36,6 +36,7 @@ type Spec struct {
 	Root     string `json:"root"`     // the node's folder
 	Hostname string `json:"hostname"` // of the namespace
 	Seed     string `json:"seed"`     // a folder whose content lies over /etc; empty for none
+	Certs    string `json:"certs"`    // a folder in place of /etc/docker/certs.d; empty for none
 	Machine  bool   `json:"machine"`  // also /run, /home, /tmp, /var/tmp of its own, and processes: argv is process 1
 }
 
@@ -142,6 +143,13 @@ func mountAll(spec Spec) error {
 		return err
 	}
 	defer func() { _ = root.Close() }() // nothing was written
+	var certs *os.File
+	if spec.Certs != "" {
+		if certs, err = os.OpenFile(spec.Certs, unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+			return err
+		}
+		defer func() { _ = certs.Close() }() // nothing was written
+	}
 	// The upper halves: on the node's own folder, unseen from outside as the namespace is private.
 	scratch := filepath.Join(spec.Root, "run")
 	if err := mount("tmpfs", scratch, "tmpfs", 0, "mode=0755"); err != nil {
@@ -164,12 +172,12 @@ func mountAll(spec Spec) error {
 		return fmt.Errorf("detaching %s: %w", scratch, err)
 	}
 	for _, dir := range bound(spec.Machine) {
-		target := "/" + dir
-		if err := os.MkdirAll(target, 0o755); err != nil {
+		if err := bind(root, dir, "/"+dir); err != nil {
 			return err
 		}
-		source := fmt.Sprintf("/proc/self/fd/%d/%s", root.Fd(), dir)
-		if err := mount(source, target, "", unix.MS_BIND, ""); err != nil {
+	}
+	if certs != nil {
+		if err := bind(certs, ".", "/etc/docker/certs.d"); err != nil {
 			return err
 		}
 	}
@@ -177,6 +185,14 @@ func mountAll(spec Spec) error {
 		return mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	}
 	return nil
+}
+
+// bind mounts the folder name below root on target.
+func bind(root *os.File, name, target string) error {
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return err
+	}
+	return mount(fmt.Sprintf("/proc/self/fd/%d/%s", root.Fd(), name), target, "", unix.MS_BIND, "")
 }
 
 // overlay makes dir writable, with what is written below upper.

@@ -70,6 +70,7 @@ type node struct {
 	isolation string
 	groups    []string
 	root      string
+	certs     string // its own /etc/docker/certs.d; empty where it shares the lab's
 	logPath   string
 	log       *record.Log[nodes.Event]
 	hostKeys  []string
@@ -189,7 +190,7 @@ func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) 
 func (l *Lab) inProcess(n *node, i int, keys []*sshKey) (server, error) {
 	shell := nodes.Shell{Root: n.root, Grace: 2 * time.Second}
 	if n.isolation == isolationNamespace {
-		spec := private.Spec{Self: l.cfg.Self, Root: n.root, Hostname: n.name}
+		spec := private.Spec{Self: l.cfg.Self, Root: n.root, Hostname: n.name, Certs: l.path("certs.d")}
 		shell.Wrap = func(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 			return private.Command(ctx, spec, argv...)
 		}
@@ -209,8 +210,11 @@ func (l *Lab) inProcess(n *node, i int, keys []*sshKey) (server, error) {
 }
 
 func (l *Lab) sshd(n *node, i int, dir string, keys []*sshKey) (server, error) {
+	if err := l.giveCerts(n); err != nil {
+		return nil, err
+	}
 	cfg := sshd.Config{
-		Name: n.name, Address: l.subnet.node(i), Dir: dir, Root: n.root, Self: l.cfg.Self,
+		Name: n.name, Address: l.subnet.node(i), Dir: dir, Root: n.root, Certs: n.certs, Self: l.cfg.Self,
 		AuthorizedKey: l.clientKey.line(), Options: l.cfg.Node.SSHDOptions, Trace: l.cfg.Node.Trace,
 		Log: n.log, Now: l.cfg.Now,
 	}

@@ -94,16 +94,39 @@ func (l *Lab) addRegistry(name, auth, tls string) error {
 }
 
 // trust puts the lab's CA where oreg, docker and skopeo look for it by the registry's name; the
-// folder name has the port, as theirs has.
+// folder name has the port, as theirs has. In-process nodes share the lab's folder; the others have
+// folders of their own.
 func (l *Lab) trust(r *registry.Registry) error {
 	if r.Config().TLS != registry.TLSLabCA {
 		return nil
 	}
-	dir := filepath.Join(l.path("certs.d"), r.Host())
+	errs := []error{l.writeCA(l.path("certs.d"), r.Host())}
+	for _, n := range l.nodes {
+		if n.certs != "" {
+			errs = append(errs, l.writeCA(n.certs, r.Host()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *Lab) writeCA(certs, host string) error {
+	dir := filepath.Join(certs, host)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "ca.crt"), l.ca.PEM(), 0o644)
+}
+
+// giveCerts makes a node's own certs.d, with what there is so far.
+func (l *Lab) giveCerts(n *node) error {
+	n.certs = filepath.Join(n.root, "etc/docker/certs.d")
+	errs := []error{os.MkdirAll(n.certs, 0o755)}
+	for _, r := range l.registries {
+		if r.Config().TLS == registry.TLSLabCA {
+			errs = append(errs, l.writeCA(n.certs, r.Host()))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l *Lab) registry(name string) *registry.Registry {

@@ -42,6 +42,7 @@ type Config struct {
 	Address       string   // loopback address
 	Dir           string   // for its configuration and logs
 	Root          string   // its private files, made by private.Prepare
+	Certs         string   // its /etc/docker/certs.d
 	Self          string   // the lab's program
 	HostKeys      [][]byte // private keys as OpenSSH writes them
 	AuthorizedKey string   // accepted for every account
@@ -113,7 +114,7 @@ func (n *Node) Restart(ctx context.Context) error {
 		argv = append([]string{strace, "-f", "-q", "-o", "/dev/fd/3", "-A", "-e", "trace=execve", "-v", "-s", "1000000"}, argv...)
 	}
 	cmd, err := private.Command(ctx, private.Spec{
-		Self: n.cfg.Self, Root: n.cfg.Root, Hostname: n.cfg.Name, Seed: n.seed(), Machine: true,
+		Self: n.cfg.Self, Root: n.cfg.Root, Hostname: n.cfg.Name, Seed: n.seed(), Certs: n.cfg.Certs, Machine: true,
 	}, argv...)
 	if err != nil {
 		return err
