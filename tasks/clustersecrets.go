@@ -175,20 +175,28 @@ func (c *ClusterSecrets) do(ctx context.Context, wanted []dockerconfig.Entry,
 	job.Entries = wanted
 	client, err := c.open(ctx)
 	if err != nil {
-		return []SecretReport{{Namespace: job.Namespace, Name: job.Name, Status: StatusFailed, Error: secretFailure(err)}}
+		return []SecretReport{*c.failed(err)}
 	}
 	if c.Journal != nil && !job.Check {
 		job.Before = beforeSecret(c.Journal, job.Run)
 	}
 	results, warnings := work(ctx, client, job)
 	if c.Journal != nil && !job.Check {
-		if err := afterSecrets(c.Journal, results); err != nil {
-			warnings = append(warnings, "the journal is not complete: "+err.Error())
-		}
+		c.warnJournal(afterSecrets(c.Journal, results))
 	}
 	for _, w := range append(warnings, client.Warnings()...) {
 		c.Warn(w)
 	}
+	return c.reports(results)
+}
+
+// failed is the report of a cluster that could not be worked on.
+func (c *ClusterSecrets) failed(err error) *SecretReport {
+	return &SecretReport{Namespace: c.Job.Namespace, Name: c.Job.Name, Status: StatusFailed, Error: secretFailure(err)}
+}
+
+// reports turns results into rows, and their warnings into the run's.
+func (c *ClusterSecrets) reports(results []secrets.Result) []SecretReport {
 	reports := make([]SecretReport, 0, len(results))
 	for _, r := range results {
 		report := SecretReport{Namespace: r.Namespace, Name: r.Name, Status: string(r.Status), Notes: r.Notes, Diff: r.Diff}

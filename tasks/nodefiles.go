@@ -34,7 +34,6 @@ type NodeFiles struct {
 
 // Place brings every file of a node to hold the wanted entries.
 func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
-	start := n.Now()
 	diffs := map[string][]string{}
 	notes := map[string][]string{}
 	plan := func(present nodefile.Present) ([]byte, error) {
@@ -49,11 +48,24 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 		diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
 		return merged.Content, nil
 	}
-	request := n.request(node)
+	return n.exchange(ctx, node, n.request(node), func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
+		return nodefile.Apply(ctx, shell, request, plan)
+	}, func(f nodefile.FileResult) FileReport {
+		return FileReport{Notes: append(notes[f.Path], f.Notes...), Diff: diffs[f.Path]}
+	})
+}
+
+// exchange does work that may change a node's files, told to the journal, and
+// reports it; about adds to the report of a file.
+func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request nodefile.Request,
+	work func(context.Context, *sshexec.Process, nodefile.Request) (nodefile.Outcome, error),
+	about func(nodefile.FileResult) FileReport,
+) HostReport {
+	start := n.Now()
 	request.Before = func(changes []nodefile.Change) error { return beforeFiles(n.Journal, node.Name, n.RunID, changes) }
 	outcome, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (nodefile.Outcome, error) {
 		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (nodefile.Outcome, error) {
-			return nodefile.Apply(ctx, shell, request, plan)
+			return work(ctx, shell, request)
 		})
 	})
 	host := NewHostReport(node.Name, nil)
@@ -61,10 +73,9 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 		err = errors.Join(err, afterFiles(n.Journal, node.Name, outcome.Files))
 	}
 	for _, f := range outcome.Files {
-		host.add(FileReport{
-			Path: f.Path, Status: string(f.Status), SHA256: f.SHA256,
-			Notes: append(notes[f.Path], f.Notes...), Diff: diffs[f.Path],
-		}, f.Err)
+		report := about(f)
+		report.Path, report.Status, report.SHA256 = f.Path, string(f.Status), f.SHA256
+		host.add(report, f.Err)
 	}
 	if outcome.Changed() && host.Status == StatusOK {
 		host.Status = StatusChanged

@@ -138,15 +138,20 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 
 // validate is the stage that all runs share.
 func (r *Run) validate(ctx context.Context, report *Report) ([]validate.Result, error) {
-	r.Watch.Stage("checking credentials", len(r.Cluster.Credentials))
-	results := r.Checker.Check(ctx, r.Cluster.Credentials, func(validate.Result) { r.Watch.Step() })
+	return r.checkCredentials(ctx, report, "checking credentials", r.Cluster.Credentials)
+}
+
+// checkCredentials checks credentials and adds their verdicts to the report.
+func (r *Run) checkCredentials(ctx context.Context, report *Report, title string, credentials []inventory.Credential) ([]validate.Result, error) {
+	r.Watch.Stage(title, len(credentials))
+	results := r.Checker.Check(ctx, credentials, func(validate.Result) { r.Watch.Step() })
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	refused := 0
 	for i, result := range results {
 		row := credentialReport(result)
-		row.Probe = i >= len(r.Cluster.Credentials)
+		row.Probe = i >= len(credentials)
 		report.Credentials = append(report.Credentials, row)
 		for _, w := range result.Warnings {
 			r.Watch.Warn(w)

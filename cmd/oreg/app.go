@@ -28,6 +28,8 @@ type app struct {
 	progress progress
 	// given says whether a flag stood on the command line.
 	given func(flag string) bool
+	// hasFlag says whether the command has a flag.
+	hasFlag func(flag string) bool
 
 	// inventoryPaths are the absolute names of what was read as the inventory.
 	inventoryPaths []string
@@ -60,7 +62,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
-		runsCommand(),
+		rollbackCommand(), runsCommand(),
 		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
@@ -84,6 +86,7 @@ func (a *app) main(ctx context.Context) exitCode {
 	}
 	a.addCommon(fs)
 	a.given = func(flag string) bool { return fs.Changed(flag) }
+	a.hasFlag = func(flag string) bool { return fs.Lookup(flag) != nil }
 	if err := fs.Parse(rest); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			a.help = true

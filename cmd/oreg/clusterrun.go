@@ -45,8 +45,15 @@ func (s *scope) validate() error {
 	return &usageError{message: fmt.Sprintf("--only %q: expected one of nodes or secrets", s.only)}
 }
 
+// clusterRun is a run and the parts that some commands ask for more.
+type clusterRun struct {
+	*tasks.Run
+	files  *tasks.NodeFiles
+	keeper *tasks.ClusterSecrets
+}
+
 // clusterRun sets a run up whose commands work on nodes and secrets.
-func (a *app) clusterRun(ctx context.Context, name string, args []string, s scope) (*tasks.Run, func(), error) {
+func (a *app) clusterRun(ctx context.Context, name string, args []string, s scope) (*clusterRun, func(), error) {
 	if err := noArguments(name, args); err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +68,7 @@ func (a *app) clusterRun(ctx context.Context, name string, args []string, s scop
 }
 
 // runOn sets a run up over a cluster; of is the run that it undoes.
-func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster, s scope, of string) (*tasks.Run, func(), error) {
+func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster, s scope, of string) (*clusterRun, func(), error) {
 	if s.retryFailed {
 		if err := a.retryFailed(cluster); err != nil {
 			return nil, nil, err
@@ -91,12 +98,12 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 		}
 	}
 	keeper.Journal = run.Journal
-	run.Nodes = &tasks.NodeFiles{
+	files := &tasks.NodeFiles{
 		SSH: ssh, RunID: run.ID, Check: a.check, Repair: s.repair, KeepBackups: s.keepBackups,
 		Journal: run.Journal, Now: a.now,
 	}
-	run.Secrets = keeper
-	return run, func() {
+	run.Nodes, run.Secrets = files, keeper
+	return &clusterRun{run, files, keeper}, func() {
 		keeper.Close()
 		if err := ssh.Close(); err != nil {
 			a.log.Debug("close connections", "error", err)

@@ -77,12 +77,17 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) {
 	if len(failed) == 0 {
 		return
 	}
-	path := filepath.Join(a.runsFolder(), report.Run+".retry")
-	hint := "to retry " + count(len(failed), "host") + ", use: --retry-failed"
-	if err := os.WriteFile(path, []byte(strings.Join(failed, "\n")+"\n"), 0o600); err == nil {
-		hint += ", or --limit @" + path
+	var ways []string
+	if a.hasFlag("retry-failed") {
+		ways = append(ways, "--retry-failed")
 	}
-	a.say("hint", hint)
+	path := filepath.Join(a.runsFolder(), report.Run+".retry")
+	if err := os.WriteFile(path, []byte(strings.Join(failed, "\n")+"\n"), 0o600); err == nil {
+		ways = append(ways, "--limit @"+path)
+	}
+	if len(ways) > 0 {
+		a.say("hint", "to retry "+count(len(failed), "host")+", use: "+list(ways))
+	}
 }
 
 // unsuccessful are the hosts of a report that did not succeed.

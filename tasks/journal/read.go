@@ -114,6 +114,6 @@ func List(folder string) ([]Record, error) {
 		}
 		records = append(records, r)
 	}
-	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.Run, b.Run) })
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Run, b.Run) }) // ids sort by time
 	return records, nil
 }

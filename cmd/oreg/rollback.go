@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"oreg/tasks"
+	"oreg/tasks/journal"
+)
+
+func rollbackCommand() command {
+	var of string
+	var force bool
+	return command{
+		name: "rollback", summary: "put back what a run replaced, after a check that the old credential still works",
+		about: `
+Restores the files of every node and the secrets as they were before the run, byte
+for byte, with mode and owner, and removes what it created. Without --run it is the
+last run of this machine's journal that changed something and was no rollback;
+with --run it works from any machine, since the backups are in the cluster and on
+its nodes. What somebody changed since stays as it is and is reported. The kubelet
+reads its file again within 5 minutes.`,
+		examples: []string{"oreg rollback -i hosts --check", "oreg rollback -i hosts", "oreg rollback -i hosts --run 20261121T101500Z-3f9c"},
+		flags: func(_ *app, fs *flagSet) {
+			fs.StringVar(&of, "run", "", "the `id` of the run to undo (default: the last that changed something)")
+			fs.BoolVar(&force, "force", false, "do not try the old credential first")
+		},
+		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
+			if err := noArguments("rollback", args); err != nil {
+				return nil, err
+			}
+			cluster, err := a.loadNodes(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if of, err = a.runToUndo(of); err != nil {
+				return nil, err
+			}
+			run, closeRun, err := a.runOn(ctx, "rollback", cluster, scope{writes: true, keepBackups: 1}, of)
+			if err != nil {
+				return nil, err
+			}
+			defer closeRun()
+			undo := &tasks.Undo{Run: run.Run, Of: of, Force: force, Files: run.files, Secrets: run.keeper, Confirm: a.confirm}
+			return undo.Rollback(ctx)
+		},
+	}
+}
+
+// runToUndo is the run that was named, or the last one with this inventory
+// that changed something and is not itself a rollback.
+func (a *app) runToUndo(named string) (string, error) {
+	if named != "" && !journal.ValidID(named) {
+		return "", &usageError{message: fmt.Sprintf("--run %q is not the id of a run", named), hint: "'oreg runs' lists them"}
+	}
+	folder := a.runsFolder()
+	records, err := journal.List(folder)
+	if err != nil {
+		return "", &journalError{folder, err}
+	}
+	for _, r := range slices.Backward(records) {
+		s := r.Summary()
+		switch {
+		case named == "" && (s.Changed+s.Unknown == 0 || s.Command == "rollback" || !r.SameInventory(a.inventoryPaths)):
+			continue
+		case named != "" && r.Run != named:
+			continue
+		case s.Ending == journal.EndingRunning:
+			return "", &journalError{folder, fmt.Errorf("run %s: %w", r.Run, journal.ErrInUse)}
+		case s.Command == "remove":
+			return "", fmt.Errorf("run %s removed credentials and kept no copy of them, so it cannot be undone; put them back with oreg install, or name an earlier run with --run", r.Run)
+		}
+		a.say("note", fmt.Sprintf("undoing run %s (%s of %s, %s)", r.Run, s.Command, s.Started.Local().Format("2006-01-02 15:04:05"), s.Ending))
+		return r.Run, nil
+	}
+	if named != "" {
+		return named, nil // of another machine
+	}
+	return "", &usageError{message: "the journal in " + folder + " has no run with this inventory that changed something",
+		hint: "name the run with --run ID: it stands in the secret's annotation oreg/run and in the names of the backups (config.json.oreg-ID)"}
+}

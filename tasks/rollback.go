@@ -1,0 +1,187 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"oreg/inventory"
+	"oreg/sshexec"
+	"oreg/tasks/dockerconfig"
+	"oreg/tasks/nodefile"
+	"oreg/tasks/secrets"
+)
+
+// Undo puts back what one run replaced, on nodes and in the cluster. All that
+// it goes by stands beside the replaced files and secrets, so it needs no
+// journal of the run and works from any machine.
+type Undo struct {
+	*Run
+	// Of is the run to undo.
+	Of string
+	// Force puts the old logins back without trying them.
+	Force   bool
+	Files   *NodeFiles
+	Secrets *ClusterSecrets
+	// Confirm is asked before the first change; false ends the run.
+	Confirm func(ctx context.Context, question string) (bool, error)
+}
+
+// ErrDeclined is the answer no to the question of a run, which then ends
+// before its first change.
+var ErrDeclined = errors.New("stopped by the answer no; nothing was changed")
+
+// NothingToUndoError says that no place has a backup of the run.
+type NothingToUndoError struct{ Run string }
+
+func (e *NothingToUndoError) Error() string {
+	return fmt.Sprintf("no node and no secret has a backup of run %s; nothing was changed", e.Run)
+}
+
+// Rollback tries the old logins, unless Force, and then puts everything back.
+// A login that is refused makes the error a *CredentialsError, with nothing
+// changed. What somebody changed since stays and counts as failed.
+func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
+	report := NewReport(u.Command, u.ID, u.Check)
+	if !u.SkipSecrets {
+		if err := u.Secrets.Guard(ctx); err != nil {
+			return nil, err
+		}
+	}
+	old, places := &logins{}, 0
+	if !u.SkipNodes {
+		places += u.readNodes(ctx, old)
+	}
+	var backups []secrets.Backup
+	var unread *SecretReport
+	if !u.SkipSecrets && ctx.Err() == nil {
+		u.Watch.Stage("reading the backups in the cluster", 1)
+		var err error
+		if backups, err = u.Secrets.Backups(ctx, u.Of, old); err != nil {
+			unread = u.Secrets.failed(err)
+		}
+		places += len(backups)
+		u.Watch.Step()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if places == 0 && unread == nil {
+		return nil, &NothingToUndoError{u.Of}
+	}
+	if err := u.tryOld(ctx, report, old); err != nil {
+		return report, err
+	}
+	if err := u.ask(ctx, places); err != nil {
+		return nil, err
+	}
+	if !u.SkipNodes {
+		u.nodes(ctx, report, "putting files back on the nodes", u.Files.restoring(u.Of))
+	}
+	switch {
+	case unread != nil:
+		report.Secrets = append(report.Secrets, *unread)
+	case !u.SkipSecrets:
+		u.secrets(ctx, report, func(ctx context.Context) []SecretReport { return u.Secrets.Rollback(ctx, backups) })
+	}
+	report.Finish()
+	return report, ctx.Err()
+}
+
+// readNodes collects the logins that would come back, and counts the files. A
+// node that cannot be read says so when its turn comes.
+func (u *Undo) readNodes(ctx context.Context, old *logins) (files int) {
+	u.Watch.Stage("reading the backups on the nodes", len(u.Cluster.Nodes))
+	type replaced struct {
+		path string
+		all  []dockerconfig.Found
+	}
+	sshexec.Each(ctx, u.Cluster.Nodes, sshexec.EachOptions{Forks: u.Forks},
+		func(ctx context.Context, n inventory.Node) (found []replaced) {
+			present, err := u.Files.read(ctx, n, u.Of)
+			if err != nil {
+				return nil
+			}
+			for _, f := range present {
+				if f.Backup != nil {
+					found = append(found, replaced{f.Path, replacedLogins(f.Backup.Content, f.Content, dockerconfig.NodeFile)})
+				}
+			}
+			return found
+		},
+		func(inventory.Node, error) []replaced { return nil },
+		func(i int, found []replaced) {
+			files += len(found)
+			for _, f := range found {
+				for _, login := range f.all {
+					old.add(u.Cluster.Nodes[i].Name+":"+f.path, login)
+				}
+			}
+			u.Watch.Step()
+		})
+	return files
+}
+
+// tryOld checks the logins that would come back: an old password that does not
+// work any more would cut every node off.
+func (u *Undo) tryOld(ctx context.Context, report *Report, old *logins) error {
+	credentials, _, warnings := old.credentials(u.Cluster.Credentials, "the old login")
+	if u.Force {
+		if len(credentials) > 0 {
+			u.Watch.Warn("the old logins are put back untried (--force)")
+		}
+		return nil
+	}
+	for _, w := range warnings {
+		u.Watch.Warn(w)
+	}
+	if len(credentials) == 0 {
+		return nil
+	}
+	for _, c := range credentials {
+		if !c.TestLogin {
+			u.Watch.Warn(fmt.Sprintf("%s: the old login is put back untried, because test_login is false for it", c.Host))
+		}
+	}
+	_, err := u.checkCredentials(ctx, report, "checking the old credentials", credentials)
+	return err
+}
+
+func (u *Undo) ask(ctx context.Context, places int) error {
+	if u.Check || u.Confirm == nil {
+		return nil
+	}
+	yes, err := u.Confirm(ctx, fmt.Sprintf("Put back what run %s replaced, in %d files and secrets?", u.Of, places))
+	if err == nil && !yes {
+		err = ErrDeclined
+	}
+	return err
+}
+
+// read reads a node's files and what a run left beside them.
+func (n *NodeFiles) read(ctx context.Context, node inventory.Node, run string) ([]nodefile.Present, error) {
+	type reading struct {
+		files []nodefile.Present
+		errs  []error
+	}
+	request := n.request(node)
+	request.RunID = run
+	read, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (reading, error) {
+		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (r reading, err error) {
+			r.files, r.errs, err = nodefile.Read(ctx, shell, request)
+			return r, err
+		})
+	})
+	return read.files, errors.Join(append(read.errs, err)...)
+}
+
+// restoring undoes on a node what a run wrote there.
+func (n *NodeFiles) restoring(run string) func(context.Context, inventory.Node) HostReport {
+	return func(ctx context.Context, node inventory.Node) HostReport {
+		request := n.request(node)
+		request.RunID = run
+		return n.exchange(ctx, node, request, func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
+			return nodefile.Restore(ctx, shell, request)
+		}, func(f nodefile.FileResult) FileReport { return FileReport{Notes: f.Notes} })
+	}
+}

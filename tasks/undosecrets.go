@@ -1,0 +1,74 @@
+package tasks
+
+import (
+	"context"
+	"strings"
+
+	"oreg/tasks/kube"
+	"oreg/tasks/secrets"
+)
+
+// Backups finds what a run replaced in the namespace, and adds the logins that
+// would come back to old.
+func (c *ClusterSecrets) Backups(ctx context.Context, run string, old *logins) ([]secrets.Backup, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	backups, err := secrets.Backups(ctx, client, c.Job.Namespace, run, c.Mask)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range backups {
+		job := c.Job
+		job.Namespace, job.Name = b.Namespace, b.Name
+		present, err := secrets.Logins(ctx, client, job)
+		if kube.IsCause(err, kube.CauseAPIUnreachable) {
+			return nil, err
+		}
+		// A secret that its readers reject has no logins.
+		for _, login := range b.Logins() {
+			if !stands(present, login) {
+				old.add("secret "+b.Namespace+"/"+b.Name, login)
+			}
+		}
+	}
+	return backups, nil
+}
+
+// Rollback puts back what the backups hold. A secret that was changed since
+// stays and counts as failed.
+func (c *ClusterSecrets) Rollback(ctx context.Context, backups []secrets.Backup) []SecretReport {
+	client, err := c.open(ctx)
+	if err != nil {
+		return []SecretReport{*c.failed(err)}
+	}
+	results := secrets.Rollback(ctx, client, backups, true, c.Mask)
+	if !c.Job.Check {
+		before := beforeSecret(c.Journal, c.Job.Run)
+		for _, r := range results {
+			if !changes(string(r.Status)) {
+				continue
+			}
+			if err := before(r.Namespace, r.Name); err != nil {
+				return []SecretReport{*c.failed(err)}
+			}
+		}
+		results = secrets.Rollback(ctx, client, backups, false, c.Mask)
+		c.warnJournal(afterSecrets(c.Journal, results))
+	}
+	for i, r := range results {
+		if r.Status == secrets.StatusSkipped {
+			results[i].Status, results[i].Warnings = secrets.StatusFailed, nil
+			results[i].Err = &kube.Error{Cause: kube.CauseConflict, Message: strings.Join(r.Warnings, "; ")}
+		}
+	}
+	return c.reports(results)
+}
+
+// warnJournal is for what has happened already.
+func (c *ClusterSecrets) warnJournal(err error) {
+	if err != nil {
+		c.Warn("the journal is not complete: " + err.Error())
+	}
+}
