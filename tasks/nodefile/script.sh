@@ -63,11 +63,25 @@ oreg_node() {
 			esac
 		fi
 		l=$2/.oreg-lock
-		if (set -C; echo "$me" >"$l") 2>/dev/null; then
+		if [ -z "$me" ]; then
+			since=0
+			started $$
+			me="$$ $since"
+		fi
+		# A lock that cannot be made although none is there may just have been
+		# given back; where that goes on, none can be made, and writing will fail
+		# with a better reason.
+		tries=0
+		until (set -C; echo "$me" >"$l") 2>/dev/null; do
+			[ ! -e "$l" ] || tries=9
+			tries=$((tries + 1))
+			[ $tries -lt 5 ] || break
+		done
+		if [ $tries -lt 5 ]; then
 			locks="$locks $1"
 			return 0
 		fi
-		[ -e "$l" ] || return 0
+		[ $tries -gt 5 ] || return 0
 		him=
 		read -r him <"$l" 2>/dev/null
 		[ -n "$him" ] && ! alive $him || return 1
@@ -107,10 +121,8 @@ oreg_node() {
 			fi
 		done
 	}
-	flock=$(command -v flock)
-	since=0
-	started $$
-	me="$$ $since"
+	flock= me=
+	! command -v flock >/dev/null || flock=1
 
 	# look FILE PATH finds what stands there. Sets q (symlinks followed), d (its
 	# folder) and kind.
@@ -176,7 +188,9 @@ oreg_node() {
 		printf '\n%s end %s\n' "$N" $?
 	}
 
-	# makedir DIR: parents as usual, .docker for its owner alone.
+	# makedir DIR: parents as usual, .docker for its owner alone. It runs in a
+	# subshell, as everything does whose words are wanted; exec there saves the
+	# node a process.
 	makedir() {
 		up=${1%/*}
 		case $1 in
@@ -185,44 +199,47 @@ oreg_node() {
 		esac
 		umask 022
 		[ -z "$up" ] || [ -d "$up" ] || mkdir -p "$up" || return
-		mkdir -m $m "$1"
+		exec mkdir -m $m "$1"
 	}
 
 	# receive FILE SIZE takes the content into the temporary. dd reads byte by
 	# byte, so that it takes exactly its share of the stream, and writes once,
-	# after it has read everything. A redirection that fails has read nothing:
-	# then the content is thrown away to stay in step.
+	# after it has read everything. Where it was not started, because there is
+	# no temporary for it, the content is thrown away to stay in step.
 	receive() {
-		bad=
+		e=
+		[ -d "$d" ] || e=$(makedir "$d" 2>&1)
 		if [ ! -d "$d" ]; then
-			e=$(makedir "$d" 2>&1)
-			if [ ! -d "$d" ]; then
-				fail $1 mkdir "$e"
-				bad=1
-			elif ! lock $1 "$d"; then
-				fail $1 locked
-				bad=1
-			fi
-		fi
-		if [ -z "$bad" ]; then
-			[ ! -e "$t" ] && [ ! -L "$t" ] || rm -f "$t"
-			e=$({ set -C; { dd ibs=1 obs=$2 count=$2 conv=fsync || exit 3; } >"$t"; } 2>&1)
-			case $? in
-			0) return ;;
-			3)
-				fail $1 write "$e"
-				return
-				;;
-			esac
+			fail $1 mkdir "$e"
+		elif [ $kind = absent ] && [ $miss -gt 0 ] && ! lock $1 "$d"; then
+			fail $1 locked
+		elif ! vacate "$t"; then
+			fail $1 create "$t: File exists"
+		elif e=$(set -C; exec 2>&1; exec dd ibs=1 obs=$2 count=$2 conv=fsync >"$t"); then
+			return
+		elif [ -e "$t" ]; then
+			fail $1 write "$e"
+			return
+		else
 			fail $1 create "$e"
 		fi
 		dd ibs=1 obs=65536 count=$2 of=/dev/null 2>/dev/null
 	}
 
+	# vacate PATH: nothing stands there, not even a link that leads nowhere.
+	vacate() {
+		[ ! -e "$1" ] && [ ! -L "$1" ] && return
+		rm -f "$1" 2>/dev/null
+		[ ! -e "$1" ] && [ ! -L "$1" ]
+	}
+
 	# copy FILE FROM TO copies within the folder, for backups and back.
 	copy() {
-		[ ! -e "$3" ] && [ ! -L "$3" ] || rm -f "$3"
-		e=$({ set -C; dd if="$2" bs=1048576 conv=fsync >"$3"; } 2>&1) || fail $1 backup "$e"
+		if ! vacate "$3"; then
+			fail $1 backup "$3: File exists"
+		elif ! e=$(set -C; exec 2>&1; exec dd if="$2" bs=1048576 conv=fsync >"$3"); then
+			fail $1 backup "$e"
+		fi
 	}
 
 	# has SUM PATH: was that its digest?
@@ -279,11 +296,11 @@ oreg_node() {
 			return
 		fi
 		[ -z "$restorecon" ] || restorecon "$t" >/dev/null 2>&1
-		if [ $owner != - ] && ! e=$(chown $owner "$t" 2>&1); then
+		if [ $owner != - ] && ! e=$(exec chown $owner "$t" 2>&1); then
 			fail $1 chown "$e"
 			return
 		fi
-		if [ $mode != 0600 ] && ! e=$(chmod $mode "$t" 2>&1); then
+		if [ $mode != 0600 ] && ! e=$(exec chmod $mode "$t" 2>&1); then
 			fail $1 chmod "$e"
 			return
 		fi
@@ -293,13 +310,16 @@ oreg_node() {
 		esac
 		if [ $keep != back ]; then
 			s=$q.oreg-$run.state
-			[ $keep = again ] || [ ! -e "$s" ] || rm -f "$s"
-			e=$({ printf '%s\n' "$state" >>"$s"; } 2>&1) || {
-				fail $1 backup "$e"
+			[ $keep = again ] || vacate "$s" || {
+				fail $1 backup "$s: File exists"
 				return
 			}
+			if ! printf '%s\n' "$state" 2>/dev/null >>"$s"; then
+				fail $1 backup "$(printf '%s\n' "$state" 2>&1 | dd of="$s" 2>&1)"
+				return
+			fi
 		fi
-		if e=$(mv -f "$t" "$q" 2>&1); then
+		if e=$(exec mv -f "$t" "$q" 2>&1); then
 			how=
 		else
 			case $e in
@@ -321,7 +341,8 @@ oreg_node() {
 		say nohash
 		exit 0
 	fi
-	restorecon=$(command -v restorecon)
+	restorecon=
+	! command -v restorecon >/dev/null || restorecon=1
 	say hello 1
 	if [ -e "$marker" ]; then
 		say managed
@@ -332,7 +353,7 @@ oreg_node() {
 	for p in "$@"; do
 		files=$((files + 1))
 		look $files "$p"
-		eval "k$files=\$kind x$files="
+		eval "k$files=\$kind miss$files=\$miss x$files="
 		say file $files $kind $miss $writable $own "$q"
 		case $kind in
 		file | absent | dir) ;;
@@ -370,7 +391,7 @@ oreg_node() {
 		IFS=' ' read -r verb i size sha want owner keep state || exit 1
 		[ "$verb" != go ] || break
 		case $i in
-		[1-6]) eval "q=\$q$i d=\$d$i" ;;
+		[1-6]) eval "q=\$q$i d=\$d$i kind=\$k$i miss=\$miss$i" ;;
 		*) exit 1 ;;
 		esac
 		t=$q.oreg-$run.tmp
@@ -394,8 +415,8 @@ oreg_node() {
 			fi
 			;;
 		unlink) eval "unlink$i=\$sha made$i=\$size" ;;
-		chmod) e=$(chmod 0600 "$q" 2>&1) && say ok $i chmod || fail $i chmod "$e" ;;
-		tighten) e=$(chmod 0700 "$d" 2>&1) && say ok $i tighten || fail $i chmod "$e" ;;
+		chmod) e=$(exec chmod 0600 "$q" 2>&1) && say ok $i chmod || fail $i chmod "$e" ;;
+		tighten) e=$(exec chmod 0700 "$d" 2>&1) && say ok $i tighten || fail $i chmod "$e" ;;
 		rm) rms="$rms $i:$size" ;;
 		*) exit 1 ;;
 		esac
@@ -415,7 +436,7 @@ oreg_node() {
 		esac
 		[ $keep != new ] || set -- "$@" "$q.oreg-$run"
 	done
-	[ $# -eq 0 ] || sums=$nl$($hash "$@" 2>/dev/null)$nl
+	[ $# -eq 0 ] || sums=$nl$(exec $hash "$@" 2>/dev/null)$nl
 	i=0
 	while [ $i -lt $files ]; do
 		i=$((i + 1))
@@ -423,7 +444,7 @@ oreg_node() {
 		if [ -n "$gone" ]; then
 			if ! has $gone "$q"; then
 				fail $i changed
-			elif e=$(rm -f "$q" "$q.oreg-$run" "$q.oreg-$run.state" 2>&1); then
+			elif e=$(exec rm -f "$q" "$q.oreg-$run" "$q.oreg-$run.state" 2>&1); then
 				while [ $made -gt 0 ] && rmdir "$d" 2>/dev/null; do
 					made=$((made - 1))
 					d=${d%/*}
