@@ -251,7 +251,11 @@ func TestV8_LoginVerdicts(t *testing.T) {
 		{name: "open, public image, wrong", serve: basic(openPing(manifests)), bad: true,
 			status: inconclusive, login: unproven, pull: pulled, cause: validate.CauseAnonymous},
 		{name: "open, images by basic, right", serve: basic(openPing(basicRegistry)),
-			status: valid, login: proven, pull: pulled, authenticated: 1, passwords: 1},
+			status: valid, login: proven, pull: pulled, authenticated: 1, passwords: 1,
+			also: func(t *testing.T, _ *fabric, r validate.Result) {
+				require.Len(t, r.Warnings, 1)
+				assert.Contains(t, r.Warnings[0], "at the image but not at /v2/")
+			}},
 		{name: "open, images by basic, wrong", serve: basic(openPing(basicRegistry)), bad: true,
 			status: invalid, login: rejected, pull: notAsked, cause: validate.CauseBadCredentials, authenticated: 1, passwords: 1},
 		{name: "open, images by bearer, right", serve: bearer(openPing(bearerWith(manifests)), tokens),

@@ -22,6 +22,8 @@ type facts struct {
 	auth                    string
 	digest                  string
 	schema1                 bool
+	// late says that the registry asked for the login at the image only.
+	late bool
 	// problem is why a fact could not be established.
 	problem *failure
 }
@@ -125,6 +127,7 @@ func (k *check) openRegistry(ctx context.Context) {
 		k.facts.problem = f
 		return
 	}
+	k.facts.late = m.challenge.scheme != ""
 	switch m.challenge.scheme {
 	case "bearer":
 		k.logIn(ctx, m.challenge, true)

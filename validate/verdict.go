@@ -82,6 +82,10 @@ func (k *check) warnings() []string {
 	if k.plain {
 		w = append(w, fmt.Sprintf("%s speaks plain HTTP: whatever is sent to it, the password too, can be read on the way (tls_verify is false)", k.host))
 	}
+	if k.facts.late {
+		// Seen with skopeo, whose library they share.
+		w = append(w, fmt.Sprintf("%s asks for a login at the image but not at /v2/: CRI-O, podman and skopeo send none to such a registry and cannot pull", k.host))
+	}
 	if k.facts.schema1 {
 		w = append(w, fmt.Sprintf("%s is an image of the old schema 1, which newer container runtimes do not pull", k.credential.Image))
 	}
