@@ -29,8 +29,9 @@ func manifestOf(mediaType, digest, body string) http.HandlerFunc {
 	}
 }
 
-// TestV1_PullVerdicts: login and pull are two facts, and the user's own image
-// weighs more than our guess of one.
+// TestV1_PullVerdicts: login and pull are two facts (V10), the user's own image
+// weighs more than our guess of one, and no other registry's image is asked
+// for (V2).
 func TestV1_PullVerdicts(t *testing.T) {
 	runBehaviours(t, []behaviour{
 		{name: "no such image", serve: basic(basicWith(status(http.StatusNotFound, "MANIFEST_UNKNOWN"))),

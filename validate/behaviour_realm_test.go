@@ -20,7 +20,7 @@ func refuse(context.Context) error {
 }
 
 // TestR12_Realms: where the password may go, and what a token server that
-// fails is called.
+// fails is called. R13: one on another host shows in the result.
 func TestR12_Realms(t *testing.T) {
 	// realmAt is a registry at address whose realm is there, with a token
 	// server at serverAddress.

@@ -36,8 +36,8 @@ func foreignAuthority(t *testing.T) func(*fabric) {
 	}
 }
 
-// TestV5_TLS: tls_verify works both ways, for its own host alone, and each kind
-// of bad certificate has its name.
+// TestV5_TLS: tls_verify works both ways, for its own host alone and with a
+// warning each time (S4), and each kind of bad certificate has its name.
 func TestV5_TLS(t *testing.T) {
 	bad := func(name string, serve func(*fabric), cause validate.Cause, words, hint string) behaviour {
 		return behaviour{name: name, serve: serve, status: failed, login: untested, pull: notAsked, cause: cause,

@@ -2,6 +2,10 @@ package validate
 
 import (
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
 	"testing"
 	"testing/synctest"
 
@@ -45,4 +49,31 @@ func TestV7_WaitingEndsWithTheContext(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "no", earlier.detail)
 	})
+}
+
+// TestEachCauseHasAHint reads the closed set from its declaration, so that a
+// new cause cannot be forgotten.
+func TestEachCauseHasAHint(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "result.go", nil, 0)
+	require.NoError(t, err)
+	causes := 0
+	for _, d := range file.Decls {
+		declaration, ok := d.(*ast.GenDecl)
+		if !ok || declaration.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range declaration.Specs {
+			value := spec.(*ast.ValueSpec)
+			if kind, ok := value.Type.(*ast.Ident); !ok || kind.Name != "Cause" {
+				continue
+			}
+			text, err := strconv.Unquote(value.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			causes++
+			for _, from := range []string{Controller, "node1"} {
+				assert.NotEmpty(t, hintFor(Cause(text), &session{host: "reg.test", origin: Origin{Name: from}}), text)
+			}
+		}
+	}
+	assert.Equal(t, 20, causes, "the design's closed set")
 }

@@ -182,9 +182,9 @@ func TestV12_AllRegistriesAtOnce(t *testing.T) {
 	})
 }
 
-// TestProbe: from a node, without the credential, the token server included,
-// at most eight at once.
-func TestProbe(t *testing.T) {
+// TestV6_Probe: from a node, of which nothing is needed but a connection,
+// without the credential, the token server included, at most eight at once.
+func TestV6_Probe(t *testing.T) {
 	a := newAuthority(t)
 	node := func(f *fabric, name string) validate.Origin { return validate.Origin{Name: name, Dial: f.dial} }
 	t.Run("reachable", func(t *testing.T) {
