@@ -102,13 +102,20 @@ func (s *agentSigner) PublicKey() ssh.PublicKey { return s.public }
 func (s *agentSigner) Algorithms() []string {
 	switch t := s.public.Type(); t {
 	case ssh.KeyAlgoRSA, ssh.CertAlgoRSAv01:
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
+		return rsaAlgorithms()
 	default:
 		if cert, ok := s.public.(*ssh.Certificate); ok {
 			return []string{cert.Key.Type()}
 		}
 		return []string{t}
 	}
+}
+
+// rsaAlgorithms are in x/crypto's order: SHA-2 first, and SHA-256 before
+// SHA-512, because a server that accepts one of them only (sshd up to 9 at
+// least advertises both whatever it accepts) mostly accepts that one.
+func rsaAlgorithms() []string {
+	return []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSA}
 }
 
 func (s *agentSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {

@@ -98,6 +98,9 @@ func (r *running) notStarted(err error, presented bool, leave func(verdict)) err
 	}
 	text := r.mask.Mask(r.clean())
 	if r.become == nil {
+		if text == "" {
+			text = r.noise // nologin speaks on standard output
+		}
 		return &Error{
 			Cause: CauseCommandFailed, Err: r.err,
 			Message: "the login shell did not start /bin/sh: " + lastLine(text),
@@ -152,9 +155,11 @@ func (r *running) awaitNonce() error {
 		read += len(part)
 		line = append(line, part...)
 		if err == nil {
-			if strings.HasSuffix(strings.TrimRight(string(line), "\r\n"), r.nonce) {
+			text := strings.TrimRight(string(line), "\r\n")
+			if strings.HasSuffix(text, r.nonce) {
 				return nil
 			}
+			r.noise = text
 			line = line[:0]
 		}
 		if err != nil && len(part) == 0 {

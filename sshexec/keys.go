@@ -309,12 +309,12 @@ type lazySigner struct {
 	key    *keyFile
 }
 
-// Algorithms are all that the key's type has: SHA-2 signatures first.
+// Algorithms are all that the key's type has.
 func (l *lazySigner) Algorithms() []string {
 	if t := l.key.public.Type(); t != ssh.KeyAlgoRSA {
 		return []string{t}
 	}
-	return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
+	return rsaAlgorithms()
 }
 
 func (l *lazySigner) PublicKey() ssh.PublicKey { return l.key.public }

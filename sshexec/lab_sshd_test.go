@@ -64,8 +64,53 @@ func (s *syncBuffer) String() string {
 type sshdOptions struct {
 	hostKeys []string // types; ed25519 by default
 	config   string   // comes first, so it wins
-	port     int
-	args     []string
+	// prepare may change the folder of the server before it starts.
+	prepare func(dir string)
+	// sudoers, if set, puts the server into a mount namespace with accounts,
+	// sudoers and PAM of its own: the user core has the password labPassword.
+	sudoers string
+	// accounts asks for such a namespace without sudoers.
+	accounts bool
+}
+
+// labPassword is core's, and shadowHash its SHA-512 crypt.
+const (
+	labPassword = "right horse"
+	shadowHash  = "$6$oreglab$I6JyiwzID5hA4vXS.8YLPRdidilet/st1dFA9H0O/7XMFuGsWydXBmv1FLyU3ZTfcdarfnUnIvO0edhUTSrN70"
+)
+
+// namespace returns a shell line that gives its command a system of its own:
+// the machine's accounts plus core, one sudoers file, and a plain PAM stack.
+func namespace(t *testing.T, dir, sudoers string) string {
+	t.Helper()
+	needProgram(t, "/usr/bin/sudo", "sudo")
+	needProgram(t, "/usr/bin/unshare", "util-linux")
+	etc := filepath.Join(dir, "etc")
+	require.NoError(t, os.MkdirAll(filepath.Join(etc, "pam.d"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "core"), 0o755))
+	require.NoError(t, os.Chown(filepath.Join(dir, "core"), 4242, 4242))
+	write := func(name, text string, mode os.FileMode) {
+		require.NoError(t, os.WriteFile(filepath.Join(etc, name), []byte(text), mode))
+		require.NoError(t, os.Chmod(filepath.Join(etc, name), mode))
+	}
+	passwd, err := os.ReadFile("/etc/passwd")
+	require.NoError(t, err)
+	shadow, err := os.ReadFile("/etc/shadow")
+	require.NoError(t, err)
+	group, err := os.ReadFile("/etc/group")
+	require.NoError(t, err)
+	write("passwd", string(passwd)+"core:x:4242:4242::"+dir+"/core:/bin/sh\nnoshell:x:4243:4242::"+dir+"/core:/usr/sbin/nologin\n", 0o644)
+	write("shadow", string(shadow)+"core:"+shadowHash+":19000:0:99999:7:::\nnoshell:"+shadowHash+":19000:0:99999:7:::\n", 0o640)
+	write("group", string(group)+"core:x:4242:\n", 0o644)
+	write("sudoers", "root ALL=(ALL) ALL\n"+sudoers+"\n", 0o440)
+	const stack = "auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n"
+	write("pam.d/sudo", stack, 0o644)
+	write("pam.d/sshd", stack, 0o644)
+	line := "set -e; "
+	for _, name := range []string{"passwd", "shadow", "group", "sudoers", "pam.d/sudo", "pam.d/sshd"} {
+		line += "mount --bind " + filepath.Join(etc, name) + " /etc/" + name + "; "
+	}
+	return line
 }
 
 // startSSHD runs sshd with a configuration of its own and waits until it
@@ -76,11 +121,10 @@ func startSSHD(t *testing.T, o sshdOptions) *sshd {
 	require.NoError(t, os.MkdirAll("/run/sshd", 0o755))
 	dir := t.TempDir()
 	// sshd's user "sshd" and the logins walk through here.
-	require.NoError(t, os.Chmod(dir, 0o755))
-	s := &sshd{dir: dir, port: o.port, log: &syncBuffer{}, done: make(chan struct{})}
-	if s.port == 0 {
-		s.port = freePort(t)
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		require.NoError(t, os.Chmod(d, 0o755))
 	}
+	s := &sshd{dir: dir, port: freePort(t), log: &syncBuffer{}, done: make(chan struct{})}
 	if o.hostKeys == nil {
 		o.hostKeys = []string{"ed25519"}
 	}
@@ -89,6 +133,12 @@ func startSSHD(t *testing.T, o sshdOptions) *sshd {
 		key := filepath.Join(dir, "host_"+kind)
 		keygen(t, "-t", kind, "-f", key)
 		config += "HostKey " + key + "\n"
+	}
+	if o.prepare != nil {
+		o.prepare(dir)
+	}
+	for _, kind := range o.hostKeys {
+		key := filepath.Join(dir, "host_"+kind)
 		if _, err := os.Stat(key + "-cert.pub"); err == nil {
 			config += "HostCertificate " + key + "-cert.pub\n"
 		}
@@ -106,8 +156,14 @@ MaxStartups 100:30:200
 `, s.port, dir)
 	file := filepath.Join(dir, "sshd_config")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o644))
-	s.cmd = exec.Command("/usr/sbin/sshd", append([]string{"-D", "-e", "-f", file}, o.args...)...)
+	command := "exec /usr/sbin/sshd -D -e -f " + file
+	if o.sudoers != "" || o.accounts {
+		s.cmd = exec.Command("/usr/bin/unshare", "-m", "/bin/sh", "-c", namespace(t, dir, o.sudoers)+command)
+	} else {
+		s.cmd = exec.Command("/bin/sh", "-c", command)
+	}
 	s.cmd.Stderr = s.log
+	s.cmd.WaitDelay = 5 * time.Second // a session may outlive its server
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, s.cmd.Start())
 	go func() {

@@ -96,9 +96,6 @@ func jumpCommand(command string, s *settings) (jumpSpec, bool) {
 	if err != nil || len(words) < 2 {
 		return jumpSpec{}, false
 	}
-	if words[0] == "exec" {
-		words = words[1:]
-	}
 	if filepath.Base(words[0]) != "ssh" {
 		return jumpSpec{}, false
 	}

@@ -250,6 +250,7 @@ type running struct {
 
 	out     *bufio.Reader
 	stderr  limitedText
+	noise   string        // the last line before the nonce, once started has spoken
 	prompts chan struct{} // one per prompt of ours on standard error
 	started chan error    // nil once the nonce line came
 	errDone chan struct{}
