@@ -11,7 +11,7 @@ import (
 // expression, which needs to match at the start only, or a glob.
 func matcher(p string) (func(string) bool, error) {
 	if p[0] == '~' {
-		source, err := translateRegexp(p[1:])
+		source, err := TranslateRegexp(p[1:])
 		switch {
 		case errors.Is(err, errAnchor):
 			return nil, &Error{Pattern: p, Kind: ErrInvalid, Err: err}
@@ -124,11 +124,13 @@ func (e errRE2) Error() string {
 	return string(e) + " in a regular expression: oreg uses RE2 syntax, which does not have it"
 }
 
-// translateRegexp turns a regular expression of Python's into one of RE2's
-// that means the same, or says what stands in the way. Where both accept a
+// TranslateRegexp turns a regular expression of Python's into one of RE2's
+// that means the same, or says what stands in the way; the text of its error
+// does not hold the expression. What Python refuses too may pass, for
+// regexp.Compile to refuse. Where both accept a
 // text and read it differently, it is translated ("\w" is Unicode, "{,3}"
 // repeats, "[[:alpha:]]" is no POSIX class) or refused.
-func translateRegexp(p string) (string, error) {
+func TranslateRegexp(p string) (string, error) {
 	var b strings.Builder
 	inClass, classStart := false, 0
 	for i := 0; i < len(p); i++ {

@@ -2,27 +2,376 @@ package template
 
 import (
 	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"sort"
 	"strings"
 
+	"oreg/inventory/problem"
+	"oreg/inventory/pyliteral"
 	"oreg/inventory/value"
 )
 
-// NotATemplate is text with braces that Jinja cannot read.
-type NotATemplate struct{ Variable, Pos string }
+const (
+	// maxSteps bounds the work of one rendering: about a second.
+	maxSteps = 1_000_000
+	// maxBytes bounds all text that one rendering makes, and maxItems a list.
+	maxBytes = 8 << 20
+	maxItems = 100_000
+	// maxVariables bounds how deep variables may refer to one another.
+	maxVariables = 100
+)
 
 // Engine renders templates. It is safe for concurrent use.
-type Engine struct{ opts Options }
-
-// New returns an engine.
-func New(opts Options) *Engine { return &Engine{opts: opts} }
-
-// Render replaces the templates in v, which the variable called name holds;
-// the name serves messages only.
-func (e *Engine) Render(_ context.Context, name string, v *value.Value, _ Scope) (Result, error) {
-	_ = name
-	return Result{Value: v}, nil
+type Engine struct {
+	opts      Options
+	syntax    *syntax
+	singleVar *regexp.Regexp
+	filters   map[string]filter
+	tests     map[string]test
+	globals   map[string]object
 }
 
-func hasTemplate(s string) bool {
+// New returns an engine.
+func New(opts Options) *Engine {
+	return &Engine{
+		opts: opts, syntax: newSyntax(),
+		// Templar.SINGLE_VAR
+		singleVar: regexp.MustCompile(`^\{\{` + blank + `*([\pL\p{N}_]*)` + blank + `*\}\}\n?$`),
+		filters:   filters(), tests: tests(), globals: globals(),
+	}
+}
+
+// Render replaces the templates in v, the value of the variable called name,
+// as Ansible's Templar.template does. It stops with ctx, and in any case after
+// bounded work and output. Errors are of type *[Error], or wrap the context's.
+func (e *Engine) Render(ctx context.Context, name string, v *value.Value, scope Scope) (Result, error) {
+	r := &run{ctx: ctx, engine: e, known: map[variable]known{}, uses: map[string]bool{}}
+	home := hostScope{scope: scope}
+	r.stack = []variable{{name: name}}
+	r.places = []problem.Position{v.Pos}
+	o, err := r.template(v, home)
+	if err == nil {
+		v, err = plain(o)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	uses := make([]string, 0, len(r.uses))
+	for use := range r.uses {
+		uses = append(uses, use)
+	}
+	sort.Strings(uses)
+	return Result{Value: v, Uses: uses, Vaulted: r.vaulted, NotTemplates: r.notTemplates}, nil
+}
+
+// HasTemplate says whether s may be a template: it holds "{{", "{%" or "{#".
+func HasTemplate(s string) bool {
 	return strings.Contains(s, "{{") || strings.Contains(s, "{%") || strings.Contains(s, "{#")
+}
+
+// variable names a variable of a host; the host "" is the one that Render was
+// called for.
+type variable struct{ host, name string }
+
+type known struct {
+	value object
+	err   error
+}
+
+// run is one call of Render.
+type run struct {
+	ctx     context.Context
+	engine  *Engine
+	steps   int
+	written int
+	// stack are the variables being rendered, places where they were set.
+	stack        []variable
+	places       []problem.Position
+	known        map[variable]known
+	uses         map[string]bool
+	vaulted      bool
+	notTemplates []*NotATemplate
+}
+
+// step is called for every piece of work.
+func (r *run) step() error {
+	r.steps++
+	if r.steps > maxSteps {
+		return failf(ErrLimit, "it takes more than %d steps", maxSteps)
+	}
+	if r.steps%256 == 1 && r.ctx.Err() != nil {
+		return &Error{Kind: ErrLimit, What: "interrupted", Err: r.ctx.Err()}
+	}
+	return nil
+}
+
+// grow is called before text or a list is made.
+func (r *run) grow(bytes, items int) error {
+	r.written += bytes + 16*items
+	if bytes < 0 || items < 0 || items > maxItems || r.written > maxBytes {
+		return failf(ErrLimit, "it makes more than %d MiB of text or a list of more than %d", maxBytes>>20, maxItems)
+	}
+	r.steps += items / 16
+	return r.step()
+}
+
+// template is Templar.template: strings are rendered, collections through and
+// through but for their keys, all else is taken as it is.
+func (r *run) template(v *value.Value, scope hostScope) (object, error) {
+	if err := r.step(); err != nil {
+		return nil, err
+	}
+	switch v.Kind {
+	case value.String:
+		if !HasTemplate(v.Text) {
+			return v, nil
+		}
+		return r.text(v, scope)
+	case value.Vault:
+		return r.decrypt(v)
+	case value.List, value.Tuple:
+		return r.items(v, scope)
+	case value.Dict:
+		return r.entries(v, scope)
+	}
+	return v, nil
+}
+
+func (r *run) items(v *value.Value, scope hostScope) (object, error) {
+	changed := &value.Value{Kind: value.List, Raw: v.Raw, Pos: v.Pos, Items: make([]*value.Value, len(v.Items))}
+	same := v.Kind == value.List
+	for i, item := range v.Items {
+		rendered, err := r.item(item, scope)
+		if err != nil {
+			return nil, err
+		}
+		changed.Items[i] = rendered
+		same = same && rendered == item
+	}
+	if same {
+		return v, nil
+	}
+	return changed, nil
+}
+
+func (r *run) entries(v *value.Value, scope hostScope) (object, error) {
+	changed := &value.Value{Kind: value.Dict, Raw: v.Raw, Pos: v.Pos, Entries: make([]value.Entry, len(v.Entries))}
+	same := true
+	for i, entry := range v.Entries {
+		rendered, err := r.item(entry.Value, scope)
+		if err != nil {
+			return nil, err
+		}
+		changed.Entries[i] = value.Entry{Key: entry.Key, Value: rendered}
+		same = same && rendered == entry.Value
+	}
+	if same {
+		return v, nil
+	}
+	return changed, nil
+}
+
+func (r *run) item(v *value.Value, scope hostScope) (*value.Value, error) {
+	o, err := r.template(v, scope)
+	if err != nil {
+		return nil, err
+	}
+	return plain(o)
+}
+
+func (r *run) decrypt(v *value.Value) (object, error) {
+	if r.engine.opts.Decrypt == nil {
+		return nil, failf(ErrRefused, "a vault-encrypted value cannot be opened here")
+	}
+	text, err := r.engine.opts.Decrypt(r.ctx, v)
+	if err != nil {
+		return nil, &Error{Kind: ErrEvaluate, What: "its vault cannot be opened", Err: err}
+	}
+	r.vaulted = true
+	return &value.Value{Kind: value.Unsafe, Text: text, Pos: v.Pos}, nil
+}
+
+// text is Templar.template and do_template for a string with braces.
+func (r *run) text(v *value.Value, scope hostScope) (object, error) {
+	if m := r.engine.singleVar.FindStringSubmatch(v.Text); m != nil {
+		if whole, ok := scope.lookup(r, m[1]); ok {
+			switch whole.Kind {
+			case value.Null, value.Bool, value.Int, value.Float:
+				r.uses[m[1]] = true
+				return whole, nil
+			}
+		}
+	}
+	if strings.HasPrefix(v.Text, "#jinja2:") {
+		return nil, failf(ErrUnsupported, "a #jinja2: header is not supported")
+	}
+	tokens, err := r.engine.syntax.tokenize(v.Text)
+	var body []stmt
+	if err == nil {
+		body, err = parseTemplate(tokens)
+	}
+	if errors.Is(err, errSyntax) {
+		// Ansible fails here. A password may hold anything.
+		r.notTemplates = append(r.notTemplates, &NotATemplate{Variable: r.stack[len(r.stack)-1].name, Pos: v.Pos})
+		return &value.Value{Kind: value.Unsafe, Text: v.Text, Pos: v.Pos}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &frame{run: r, scope: scope, out: &output{run: r}}
+	if err := f.execAll(body); err != nil {
+		return nil, err
+	}
+	o, err := f.out.finish(v.Pos)
+	if err != nil {
+		return nil, err
+	}
+	return keepLineEnds(v, o), nil
+}
+
+// keepLineEnds adds the line ends that a template loses at its end, and marks
+// what has braces left so that nobody renders it twice.
+func keepLineEnds(source *value.Value, o object) object {
+	var text string
+	switch rendered := o.(type) {
+	case nativeText:
+		text = string(rendered)
+	case *value.Value:
+		if !rendered.IsText() {
+			return o
+		}
+		text = rendered.Text
+	default:
+		return o
+	}
+	count := func(s string) int { return len(s) - len(strings.TrimRight(s, "\n")) }
+	lost := count(source.Text) - count(text)
+	if n, ok := o.(nativeText); ok && lost <= 0 {
+		return n
+	}
+	if lost > 0 {
+		text += strings.Repeat("\n", lost)
+	}
+	result := value.NewString(text, source.Pos)
+	if HasTemplate(text) {
+		result.Kind = value.Unsafe
+	}
+	return result
+}
+
+// output collects what a template writes, in pieces: what becomes of it
+// depends on whether it is one piece or several.
+type output struct {
+	run    *run
+	pieces []object
+}
+
+func (out *output) add(o object) error {
+	if err := out.run.grow(0, 1); err != nil {
+		return err
+	}
+	out.pieces = append(out.pieces, o)
+	return nil
+}
+
+// finish is ansible_eval_concat: the text of all pieces, evaluated if it looks
+// like a list, a dictionary or a boolean.
+func (out *output) finish(at problem.Position) (object, error) {
+	if len(out.pieces) == 1 {
+		if text, ok := out.pieces[0].(nativeText); ok {
+			return text, nil
+		}
+		if v, ok := out.pieces[0].(*value.Value); ok && survives(v, true) {
+			return v, nil
+		}
+	}
+	text, err := out.text()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") && text != "True" && text != "False" {
+		return value.NewString(text, at), nil
+	}
+	if err := out.run.grow(len(text), 0); err != nil {
+		return nil, err
+	}
+	v, outcome := pyliteral.Eval(jsonNames(text), at)
+	switch outcome {
+	case pyliteral.Literal:
+		return v, nil
+	case pyliteral.Refused:
+		return nil, failf(ErrEvaluate, "its text looks like a list or dictionary that Python cannot build")
+	}
+	return value.NewString(text, at), nil
+}
+
+func (out *output) text() (string, error) {
+	var b strings.Builder
+	for _, piece := range out.pieces {
+		v, err := plain(piece)
+		if err != nil {
+			return "", err
+		}
+		s, err := str(v)
+		if err != nil {
+			return "", err
+		}
+		if err := out.run.grow(len(s), 0); err != nil {
+			return "", err
+		}
+		b.WriteString(s)
+	}
+	return b.String(), nil
+}
+
+// survives says whether a value comes out of repr and literal_eval as it went
+// in, so that the way there can be spared and the places and source texts in
+// it stay.
+func survives(v *value.Value, top bool) bool {
+	switch v.Kind {
+	case value.Bool:
+		return true
+	case value.Null, value.Int, value.String, value.Unsafe:
+		return !top
+	case value.Float:
+		return !top && !strings.ContainsAny(v.Text, "IN")
+	case value.Tuple, value.List:
+		return !(top && v.Kind == value.Tuple) && !slices.ContainsFunc(v.Items, func(item *value.Value) bool { return !survives(item, false) })
+	case value.Dict:
+		return !slices.ContainsFunc(v.Entries, func(e value.Entry) bool { return !survives(e.Key, false) || !survives(e.Value, false) })
+	}
+	return false
+}
+
+// jsonNames replaces the names true, false and null by Python's, as Ansible
+// does in the syntax tree: everywhere but in strings and comments.
+func jsonNames(s string) string {
+	names := map[string]string{"true": "True", "false": "False", "null": "None"}
+	var b strings.Builder
+	for s != "" {
+		n := 1
+		switch {
+		case s[0] == '"' || s[0] == '\'':
+			if n = stringLength(s); n == 0 {
+				n = len(s)
+			}
+		case s[0] == '#':
+			if n = strings.IndexByte(s, '\n'); n < 0 {
+				n = len(s)
+			}
+		default:
+			if n = nameLength(s); n == 0 {
+				n = 1
+			} else if python, ok := names[s[:n]]; ok {
+				b.WriteString(python)
+				s = s[n:]
+				continue
+			}
+		}
+		b.WriteString(s[:n])
+		s = s[n:]
+	}
+	return b.String()
 }

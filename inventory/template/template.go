@@ -47,6 +47,3 @@ type Result struct {
 	// stay as they are.
 	NotTemplates []*NotATemplate
 }
-
-// HasTemplate says whether s may be a template: it holds "{{", "{%" or "{#".
-func HasTemplate(s string) bool { return hasTemplate(s) }

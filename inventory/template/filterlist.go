@@ -1,0 +1,582 @@
+package template
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"oreg/inventory/value"
+)
+
+func listFilters() map[string]filter {
+	return map[string]filter{
+		"first": filterFirst, "last": filterLast, "join": filterJoin, "sort": filterSort, "reverse": filterReverse, "unique": filterUnique,
+		"min": extreme(func(c int) bool { return c < 0 }), "max": extreme(func(c int) bool { return c > 0 }), "sum": filterSum,
+		"map": filterMap, "select": choose(true, false), "reject": choose(false, false), "selectattr": choose(true, true), "rejectattr": choose(false, true),
+		"flatten": filterFlatten, "zip": filterZip,
+		"union": ofTwoLists(func(_, _ bool) bool { return true }), "intersect": ofTwoLists(func(a, b bool) bool { return a && b }),
+		"difference":           ofTwoLists(func(a, b bool) bool { return a && !b }),
+		"symmetric_difference": ofTwoLists(func(a, b bool) bool { return a != b }),
+	}
+}
+
+func filterFirst(f *frame, in object, args arguments) (object, error) {
+	if _, err := args.bind("first"); err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		return &undefined{what: "the first item of nothing"}, nil
+	}
+	return items[0], nil
+}
+
+func filterLast(f *frame, in object, args arguments) (object, error) {
+	if _, err := args.bind("last"); err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		return &undefined{what: "the last item of nothing"}, nil
+	}
+	return items[len(items)-1], nil
+}
+
+// attributeParts splits "a.b.0" (_prepare_attribute_parts).
+func attributeParts(v *value.Value) ([]*value.Value, error) {
+	if v == nil || v.Kind == value.Null {
+		return nil, nil
+	}
+	if !v.IsText() {
+		return []*value.Value{v}, nil
+	}
+	var parts []*value.Value
+	for part := range strings.SplitSeq(v.Text, ".") {
+		key := pyStr(part)
+		if part != "" && strings.Trim(part, "0123456789") == "" {
+			n, ok := value.ParseInt(part)
+			if !ok {
+				return nil, failf(ErrEvaluate, "an index that is no number")
+			}
+			key = pyInt(n)
+		}
+		parts = append(parts, key)
+	}
+	return parts, nil
+}
+
+// attr follows parts from an item, as Jinja's attribute getters do.
+func (f *frame) attr(item object, parts []*value.Value) (object, error) {
+	for _, part := range parts {
+		var err error
+		if item, err = (&itemExpr{&constExpr{item}, &constExpr{part}}).eval(f); err != nil {
+			return nil, err
+		}
+	}
+	return item, nil
+}
+
+func filterJoin(f *frame, in object, args arguments) (object, error) {
+	p, err := args.bind("join", "d=", "attribute=")
+	if err != nil {
+		return nil, err
+	}
+	glue := ""
+	if p["d"] != nil {
+		if glue, err = textOf(p["d"]); err != nil {
+			return nil, err
+		}
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	attribute, err := p.value("attribute")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := attributeParts(attribute)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		o, err := f.attr(item, parts)
+		if err != nil {
+			return nil, err
+		}
+		if texts[i], err = textOf(o); err != nil {
+			return nil, err
+		}
+		if err := f.run.grow(len(texts[i])+len(glue), 0); err != nil {
+			return nil, err
+		}
+	}
+	return pyStr(strings.Join(texts, glue)), nil
+}
+
+// ignoreCase is Jinja's: text in lower case.
+func ignoreCase(v *value.Value) *value.Value {
+	if v.IsText() {
+		return pyStr(strings.ToLower(v.Text))
+	}
+	return v
+}
+
+// keys are what items are sorted by: attributes, and text whatever its case.
+func (f *frame) keys(items []*value.Value, p params) ([]*value.Value, error) {
+	caseSensitive, err := p.truth("case_sensitive")
+	if err != nil {
+		return nil, err
+	}
+	attribute, err := p.value("attribute")
+	if err != nil {
+		return nil, err
+	}
+	var paths [][]*value.Value
+	if attribute != nil && attribute.IsText() {
+		for name := range strings.SplitSeq(attribute.Text, ",") {
+			parts, err := attributeParts(pyStr(name))
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, parts)
+		}
+	} else {
+		parts, err := attributeParts(attribute)
+		if err != nil {
+			return nil, err
+		}
+		paths = [][]*value.Value{parts}
+	}
+	keys := make([]*value.Value, len(items))
+	for i, item := range items {
+		key := make([]*value.Value, len(paths))
+		for j, parts := range paths {
+			o, err := f.attr(item, parts)
+			if err != nil {
+				return nil, err
+			}
+			if key[j], err = plain(o); err != nil {
+				return nil, err
+			}
+			if !caseSensitive {
+				key[j] = ignoreCase(key[j])
+			}
+		}
+		keys[i] = pyList(key)
+	}
+	return keys, nil
+}
+
+func filterSort(f *frame, in object, args arguments) (object, error) {
+	p, err := args.bind("sort", "reverse=", "case_sensitive=", "attribute=")
+	if err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := f.keys(items, p)
+	if err != nil {
+		return nil, err
+	}
+	reverse, err := p.truth("reverse")
+	if err != nil {
+		return nil, err
+	}
+	sorted, err := sortBy(items, keys, reverse)
+	if err != nil {
+		return nil, err
+	}
+	return pyList(sorted), nil
+}
+
+// sortBy is Python's sorted: stable, also where it is reversed.
+func sortBy(items, keys []*value.Value, reverse bool) ([]*value.Value, error) {
+	places := make([]int, len(items))
+	for i := range places {
+		places[i] = i
+	}
+	comparable := true
+	sort.SliceStable(places, func(i, j int) bool {
+		c, ok := order(keys[places[i]], keys[places[j]])
+		comparable = comparable && ok
+		if reverse {
+			c = -c
+		}
+		return c < 0
+	})
+	if !comparable {
+		return nil, failf(ErrEvaluate, "items that cannot be ordered")
+	}
+	sorted := make([]*value.Value, len(items))
+	for i, place := range places {
+		sorted[i] = items[place]
+	}
+	return sorted, nil
+}
+
+func filterReverse(f *frame, in object, args arguments) (object, error) {
+	if _, err := args.bind("reverse"); err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	reversed := slices.Clone(items)
+	slices.Reverse(reversed)
+	if v, ok := in.(*value.Value); ok && !v.IsText() {
+		return pyList(reversed), nil
+	}
+	var b strings.Builder
+	for _, item := range reversed {
+		b.WriteString(item.Text)
+	}
+	return pyStr(b.String()), nil
+}
+
+func filterUnique(f *frame, in object, args arguments) (object, error) {
+	p, err := args.bind("unique", "case_sensitive=", "attribute=")
+	if err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	hashable := !slices.ContainsFunc(items, func(v *value.Value) bool { return !value.Hashable(v) })
+	if !hashable && p["attribute"] == nil && p["case_sensitive"] == nil {
+		// Ansible falls back to comparing item with item.
+		return f.unique(items)
+	}
+	attribute, err := p.value("attribute")
+	if err != nil {
+		return nil, err
+	}
+	if attribute != nil && attribute.IsText() && strings.Contains(attribute.Text, ",") {
+		return nil, failf(ErrUnsupported, "unique by several attributes is not supported")
+	}
+	keys, err := f.keys(items, p)
+	if err != nil {
+		return nil, err
+	}
+	var kept []*value.Value
+	seen := map[string]bool{}
+	for i, item := range items {
+		key := keys[i].Items[0]
+		if !value.Hashable(key) {
+			return nil, failf(ErrEvaluate, "unique by %s", key.TypeName())
+		}
+		if id := value.KeyID(key); !seen[id] {
+			seen[id] = true
+			kept = append(kept, item)
+		}
+	}
+	return pyList(kept), nil
+}
+
+// unique keeps the first of equal items.
+func (f *frame) unique(items []*value.Value) (object, error) {
+	var kept []*value.Value
+	for _, item := range items {
+		if err := f.run.grow(0, len(kept)); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(kept, func(v *value.Value) bool { return equal(v, item) }) {
+			kept = append(kept, item)
+		}
+	}
+	return pyList(kept), nil
+}
+
+// extreme is min and max.
+func extreme(better func(c int) bool) filter {
+	return func(f *frame, in object, args arguments) (object, error) {
+		p, err := args.bind("the filter", "case_sensitive=", "attribute=")
+		if err != nil {
+			return nil, err
+		}
+		items, err := f.iterate(in)
+		if err != nil {
+			return nil, err
+		}
+		if len(items) == 0 {
+			return &undefined{what: "the extreme of nothing"}, nil
+		}
+		keys, err := f.keys(items, p)
+		if err != nil {
+			return nil, err
+		}
+		best := 0
+		for i := range items {
+			c, ok := order(keys[i], keys[best])
+			if !ok {
+				return nil, failf(ErrEvaluate, "items that cannot be ordered")
+			}
+			if better(c) {
+				best = i
+			}
+		}
+		return items[best], nil
+	}
+}
+
+func filterSum(f *frame, in object, args arguments) (object, error) {
+	p, err := args.bind("sum", "attribute=", "start=")
+	if err != nil {
+		return nil, err
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	attribute, err := p.value("attribute")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := attributeParts(attribute)
+	if err != nil {
+		return nil, err
+	}
+	var total object = pySmall(0)
+	if p["start"] != nil {
+		total = p["start"]
+	}
+	for _, item := range items {
+		o, err := f.attr(item, parts)
+		if err != nil {
+			return nil, err
+		}
+		if v, ok := total.(*value.Value); ok && v.IsText() {
+			return nil, failf(ErrEvaluate, "sum of text")
+		}
+		if total, err = (&mathExpr{"+", &constExpr{total}, &constExpr{o}}).eval(f); err != nil {
+			return nil, err
+		}
+	}
+	return total, nil
+}
+
+// iterateIfTrue is what map, select and their like do with what is false:
+// nothing, whatever its type.
+func (f *frame) iterateIfTrue(in object) ([]*value.Value, error) {
+	yes, err := isTrue(in)
+	if err != nil || !yes {
+		return nil, err
+	}
+	return f.iterate(in)
+}
+
+func filterMap(f *frame, in object, args arguments) (object, error) {
+	items, err := f.iterateIfTrue(in)
+	if err != nil {
+		return nil, err
+	}
+	apply, err := f.mapper(args)
+	if err != nil {
+		return nil, err
+	}
+	mapped := make([]*value.Value, len(items))
+	for i, item := range items {
+		o, err := apply(item)
+		if err != nil {
+			return nil, err
+		}
+		if mapped[i], err = plain(o); err != nil {
+			return nil, err
+		}
+	}
+	return pyList(mapped), nil
+}
+
+// mapper is what map does to an item (prepare_map).
+func (f *frame) mapper(args arguments) (func(object) (object, error), error) {
+	if len(args.positional) > 0 {
+		name, err := params{"filter": args.positional[0]}.text("filter", "")
+		if err != nil {
+			return nil, err
+		}
+		rest := arguments{args.positional[1:], args.named, args.order}
+		return func(item object) (object, error) { return f.filter(name, item, rest) }, nil
+	}
+	p, err := args.bind("map", "attribute", "default=")
+	if err != nil {
+		return nil, err
+	}
+	attribute, err := p.value("attribute")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := attributeParts(attribute)
+	if err != nil {
+		return nil, err
+	}
+	return func(item object) (object, error) {
+		for _, part := range parts {
+			var err error
+			if item, err = f.attr(item, []*value.Value{part}); err != nil {
+				return nil, err
+			}
+			if _, missing := item.(*undefined); missing && p["default"] != nil {
+				item = p["default"]
+			}
+		}
+		return item, nil
+	}, nil
+}
+
+// choose is select, reject, selectattr and rejectattr.
+func choose(wanted, byAttribute bool) filter {
+	return func(f *frame, in object, args arguments) (object, error) {
+		items, err := f.iterateIfTrue(in)
+		if err != nil || len(items) == 0 {
+			return pyList(nil), err
+		}
+		var parts []*value.Value
+		if byAttribute {
+			if len(args.positional) == 0 {
+				return nil, failf(ErrEvaluate, "the filter needs an attribute")
+			}
+			attribute, err := plain(args.positional[0])
+			if err != nil {
+				return nil, err
+			}
+			if parts, err = attributeParts(attribute); err != nil {
+				return nil, err
+			}
+			args.positional = args.positional[1:]
+		}
+		check := isTrue
+		if len(args.positional) > 0 {
+			name, err := params{"test": args.positional[0]}.text("test", "")
+			if err != nil {
+				return nil, err
+			}
+			rest := arguments{args.positional[1:], args.named, args.order}
+			check = func(o object) (bool, error) { return f.test(name, o, rest) }
+		}
+		var kept []*value.Value
+		for _, item := range items {
+			o, err := f.attr(item, parts)
+			if err != nil {
+				return nil, err
+			}
+			yes, err := check(o)
+			if err != nil {
+				return nil, err
+			}
+			if yes == wanted {
+				kept = append(kept, item)
+			}
+		}
+		return pyList(kept), nil
+	}
+}
+
+func filterFlatten(f *frame, in object, args arguments) (object, error) {
+	p, err := args.bind("flatten", "levels=", "skip_nulls=")
+	if err != nil {
+		return nil, err
+	}
+	levels := -1
+	if v, ok := p["levels"].(*value.Value); ok && v.Kind != value.Null {
+		if levels, err = p.number("levels", -1); err != nil {
+			return nil, err
+		}
+		levels = max(levels, 0)
+	}
+	skip := true
+	if p["skip_nulls"] != nil {
+		if skip, err = p.truth("skip_nulls"); err != nil {
+			return nil, err
+		}
+	}
+	items, err := f.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	return pyList(flatten(nil, items, levels, skip)), f.run.grow(0, len(items))
+}
+
+// flatten puts the items of lists in their place, down to a level; -1 is all.
+func flatten(flat, items []*value.Value, levels int, skipNulls bool) []*value.Value {
+	for _, item := range items {
+		switch {
+		case skipNulls && (item.Kind == value.Null || item.IsText() && (item.Text == "None" || item.Text == "null")):
+		case levels != 0 && (item.Kind == value.List || item.Kind == value.Tuple):
+			flat = flatten(flat, item.Items, max(levels-1, -1), skipNulls)
+		default:
+			flat = append(flat, item)
+		}
+	}
+	return flat
+}
+
+func filterZip(f *frame, in object, args arguments) (object, error) {
+	if len(args.named) > 0 {
+		return nil, failf(ErrUnsupported, "zip with options is not supported")
+	}
+	columns := make([][]*value.Value, 0, len(args.positional)+1)
+	shortest := maxItems
+	for _, o := range append([]object{in}, args.positional...) {
+		items, err := f.iterate(o)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, items)
+		shortest = min(shortest, len(items))
+	}
+	rows := make([]*value.Value, shortest)
+	for i := range rows {
+		row := make([]*value.Value, len(columns))
+		for j, column := range columns {
+			row[j] = column[i]
+		}
+		rows[i] = pyTuple(row...)
+	}
+	return pyList(rows), f.run.grow(0, shortest*len(columns))
+}
+
+// ofTwoLists is union and its like: the unique items of both lists for which
+// keep says so.
+func ofTwoLists(keep func(inA, inB bool) bool) filter {
+	return func(f *frame, in object, args arguments) (object, error) {
+		p, err := args.bind("the filter", "b")
+		if err != nil {
+			return nil, err
+		}
+		var lists [2][]*value.Value
+		for i, o := range []object{in, p["b"]} {
+			v, err := plain(o)
+			if err != nil {
+				return nil, err
+			}
+			if v.Kind != value.List {
+				return nil, failf(ErrUnsupported, "sets of %s are not supported", v.TypeName())
+			}
+			lists[i] = v.Items
+		}
+		var kept []*value.Value
+		for _, item := range slices.Concat(lists[0], lists[1]) {
+			if err := f.run.grow(0, len(lists[0])+len(lists[1])); err != nil {
+				return nil, err
+			}
+			in := func(list []*value.Value) bool {
+				return slices.ContainsFunc(list, func(v *value.Value) bool { return equal(v, item) })
+			}
+			if keep(in(lists[0]), in(lists[1])) {
+				kept = append(kept, item)
+			}
+		}
+		return f.unique(kept)
+	}
+}

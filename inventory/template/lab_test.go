@@ -1,0 +1,292 @@
+//go:build lab
+
+package template_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"oreg/inventory/template"
+	"oreg/inventory/value"
+)
+
+// oracle is one long-lived Python process with Ansible's Templar.
+type oracle struct {
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+func newOracle(t *testing.T) oracle {
+	t.Helper()
+	check := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import ansible")
+	require.NoError(t, check.Run(), "Ansible is needed: apt-get install ansible-core")
+	// It ends at the end of its input, in Cleanup, when t.Context is over.
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/usr/bin/python3", "testdata/oracle.py")
+	cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH"), "OREG_TEST=from the environment"}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, in.Close())
+		assert.NoError(t, cmd.Wait())
+	})
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<24)
+	return oracle{in, lines}
+}
+
+type reply struct {
+	Value                    any
+	Undefined, Syntax, Error string
+}
+
+func (o oracle) ask(t *testing.T, vars scope, v *value.Value) reply {
+	t.Helper()
+	tags := map[string]any{}
+	for name, v := range vars {
+		tags[name] = tagged(v)
+	}
+	require.NoError(t, json.NewEncoder(o.in).Encode(map[string]any{"vars": tags, "template": tagged(v)}))
+	require.True(t, o.out.Scan(), "the oracle died: %v", o.out.Err())
+	var r reply
+	require.NoError(t, json.Unmarshal(o.out.Bytes(), &r))
+	return r
+}
+
+// tagged is a value in the form of the oracle.
+func tagged(v *value.Value) any {
+	list := func(items []*value.Value) []any {
+		tags := []any{}
+		for _, item := range items {
+			tags = append(tags, tagged(item))
+		}
+		return tags
+	}
+	switch v.Kind {
+	case value.Null:
+		return nil
+	case value.Bool:
+		return v.Text == "true"
+	case value.Int:
+		return []any{"int", v.Text}
+	case value.Float:
+		text := v.Text
+		switch text {
+		case "Infinity":
+			text = "inf"
+		case "-Infinity":
+			text = "-inf"
+		case "NaN":
+			text = "nan"
+		}
+		return []any{"float", text}
+	case value.String:
+		return v.Text
+	case value.Unsafe:
+		return []any{"unsafe", v.Text}
+	case value.List:
+		return []any{"list", list(v.Items)}
+	case value.Tuple:
+		return []any{"tuple", list(v.Items)}
+	case value.Dict:
+		pairs := []any{}
+		for _, e := range v.Entries {
+			pairs = append(pairs, []any{tagged(e.Key), tagged(e.Value)})
+		}
+		return []any{"dict", pairs}
+	}
+	return []any{"other", "set"}
+}
+
+// plainTags makes unsafe strings plain: the oracle says no more of them.
+func plainTags(t *testing.T, v *value.Value) any {
+	t.Helper()
+	data, err := json.Marshal(tagged(unsafeToString(v)))
+	require.NoError(t, err)
+	var tags any
+	require.NoError(t, json.Unmarshal(data, &tags))
+	return tags
+}
+
+func unsafeToString(v *value.Value) *value.Value {
+	c := *v
+	if c.Kind == value.Unsafe {
+		c.Kind = value.String
+	}
+	c.Items, c.Entries = nil, nil
+	for _, item := range v.Items {
+		c.Items = append(c.Items, unsafeToString(item))
+	}
+	for _, e := range v.Entries {
+		c.Entries = append(c.Entries, value.Entry{Key: unsafeToString(e.Key), Value: unsafeToString(e.Value)})
+	}
+	return &c
+}
+
+// verdict compares; it returns "" where both agree.
+func verdict(t *testing.T, o oracle, vars scope, text string) string {
+	t.Helper()
+	want := o.ask(t, vars, str(text))
+	got, err := labEngine().Render(t.Context(), "the_value", str(text), vars)
+	said, _ := json.Marshal(want)
+	switch {
+	case errors.Is(err, template.ErrUnsupported), errors.Is(err, template.ErrRefused), errors.Is(err, template.ErrLimit):
+		return "unsupported: " + err.Error()
+	case want.Syntax != "":
+		if err == nil && len(got.NotTemplates) > 0 {
+			return ""
+		}
+		return "expected no template: " + string(said)
+	case want.Undefined != "":
+		if errors.Is(err, template.ErrUndefined) {
+			return ""
+		}
+		return "expected undefined: " + string(said)
+	case want.Error != "":
+		if errors.Is(err, template.ErrEvaluate) || errors.Is(err, template.ErrLoop) || errors.Is(err, template.ErrUndefined) {
+			return ""
+		}
+		return "expected an error: " + string(said)
+	case err != nil:
+		return "expected " + string(said) + ", got error " + err.Error()
+	case len(got.NotTemplates) > 0:
+		return "taken for no template: " + string(said)
+	case !assert.ObjectsAreEqual(want.Value, plainTags(t, got.Value)):
+		have, _ := json.Marshal(plainTags(t, got.Value))
+		return "expected " + string(said) + ", got " + string(have)
+	}
+	return ""
+}
+
+func labEngine() *template.Engine {
+	return template.New(template.Options{
+		Env: func(name string) (string, bool) { return "from the environment", name == "OREG_TEST" },
+	})
+}
+
+func TestLabTableAgainstAnsible(t *testing.T) {
+	o := newOracle(t)
+	for _, text := range templates() {
+		if v := verdict(t, o, variables(), text); v != "" {
+			t.Errorf("%q: %s", text, v)
+		}
+	}
+}
+
+// generator makes random templates of the language that inventories use.
+type generator struct{ *rand.Rand }
+
+func (g generator) pick(from ...string) string { return from[g.IntN(len(from))] }
+
+func (g generator) expr(depth int) string {
+	if depth <= 0 {
+		return g.pick("s", "n", "f", "yes", "no", "none_var", "l", "nums", "d", "users", "missing", "empty", "mixed", "tup", "quotes", "unicode",
+			"1", "0", "2.5", "'a'", "'A b'", "''", "[1, 'a']", "{'a': 1}", "(1, 2)", "none", "true", "indirect", "to_list", "bad", "nested", "big", "d.x", "d.deep", "l[0]", "users[0].name", "numeric", "list_text")
+	}
+	a, b, c := g.expr(depth-1), g.expr(depth-1-g.IntN(2)), g.expr(depth-2)
+	switch g.IntN(24) {
+	case 0, 1:
+		return a + g.pick(" + ", " - ", " * ", " // ", " / ", " % ", " ~ ", " ~ ", " ** ") + b
+	case 2, 3:
+		return a + g.pick(" == ", " != ", " < ", " >= ", " in ", " not in ", " and ", " or ") + b
+	case 4:
+		return "not " + a
+	case 5:
+		return "(" + a + ")"
+	case 6:
+		return "(" + a + g.pick(")[0]", ")[-1]", ")[1:]", ").x", ")['a']", ")[::-1]")
+	case 7:
+		return a + " if " + b + g.pick(" else "+c, "")
+	case 8:
+		return "[" + a + ", " + b + "]"
+	case 9:
+		return "{'k': " + a + ", 'j': " + b + "}"
+	case 10:
+		return a + " is " + g.pick("", "not ") + g.pick("defined", "none", "string", "number", "mapping", "sequence", "iterable", "odd", "in l", "eq 1", "boolean", "integer", "undefined", "true")
+	case 11:
+		return "-" + a
+	case 12:
+		return a + "." + g.pick("upper()", "split(' ')", "items()", "get('x')", "keys()", "x", "strip()", "y", "index('a')", "count('a')", "startswith('a')", "0")
+	case 13:
+		return a + " < " + b + " <= " + c
+	}
+	filter := g.pick("default('x')", "default("+c+", true)", "d", "upper", "lower", "title", "capitalize", "trim", "length", "int", "float", "string", "bool", "list",
+		"first", "last", "join(',')", "join", "sort", "unique", "reverse", "min", "max", "sum", "map('upper') | list", "map('string')", "select('defined')", "reject('none') | list", "to_json", "to_nice_json", "b64encode", "quote", "replace('a', 'b')",
+		"ternary('y', 'n')", "flatten", "combine({'z': 1})", "dict2items", "dictsort", "union([1])", "difference(['a'])", "intersect(['a', 1])", "abs", "round", "round(1)", "mandatory", "indent(2)", "split", "regex_replace('[aeiou]', '*')", "regex_search('[a-z]+')", "regex_findall('[a-z]')",
+		"map(attribute='name') | list", "selectattr('x', 'defined') | list", "e", "urlencode", "basename", "md5", "items | list", "zip(l) | list", "wordcount", "center(9)", "format(1)", "sort(reverse=true)", "regex_escape")
+	if g.IntN(2) == 0 {
+		return "(" + a + ") | " + filter
+	}
+	return a + " | " + filter
+}
+
+func (g generator) text(depth int) string {
+	var b strings.Builder
+	for range 1 + g.IntN(2) {
+		switch g.IntN(12) {
+		case 0:
+			b.WriteString("{% if " + g.expr(depth) + " %}" + g.pick("a", "\n", "{{ n }}") + g.pick("{% else %}b", "", "{% elif yes %}\n c") + "{% endif %}")
+		case 1:
+			b.WriteString("{% for x in " + g.expr(depth) + g.pick("", " if x") + " %}{{ x }}" + g.pick(",", "{{ loop.index }}", "\n") + "{% endfor %}")
+		case 2:
+			b.WriteString("{% set v = " + g.expr(depth) + " %}{{ v" + g.pick("", " | string", "[0]") + " }}")
+		case 3:
+			b.WriteString(g.pick("text ", "\n", " ", "[", "]", "{# c #}", "{%- raw %}{{ x }}{% endraw %}", "'", "{'a': ", "}", "True"))
+		default:
+			b.WriteString(g.pick("{{ ", "{{", "{{- ") + g.expr(depth) + g.pick(" }}", "}}", " -}}", " }}\n"))
+		}
+	}
+	return b.String()
+}
+
+// break makes something of a template that is hardly one.
+func (g generator) breakIt(s string) string {
+	for range 1 + g.IntN(3) {
+		if i := g.IntN(len(s) + 1); i < len(s) {
+			s = s[:i] + g.pick("", "", "{", "}", "%", "'", "(", ")", "[", "|", " ", "#", "{{", "%}", "is ", "!", "-", ".", "\\", "\n", "=", ",") + s[i+g.IntN(2):]
+		}
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+func TestLabRandomAgainstAnsible(t *testing.T) {
+	o := newOracle(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	g := generator{rand.New(rand.NewPCG(seed, 0))}
+	agreed, refused := 0, 0
+	for n := range 6000 {
+		text := g.text(n % 4)
+		if n%3 == 0 {
+			text = g.breakIt(text)
+		}
+		switch v := verdict(t, o, variables(), text); {
+		case v == "":
+			agreed++
+		case strings.HasPrefix(v, "unsupported: "):
+			refused++
+		default:
+			t.Errorf("seed %d: %q: %s", seed, text, v)
+		}
+		if t.Failed() && n > 600 {
+			break
+		}
+	}
+	t.Logf("%d agreed, %d refused", agreed, refused)
+	assert.Less(t, refused, agreed/10, "what oreg refuses is the exception")
+}
