@@ -50,8 +50,8 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 	}
 	return n.exchange(ctx, node, n.request(node), func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 		return nodefile.Apply(ctx, shell, request, plan)
-	}, func(f nodefile.FileResult) FileReport {
-		return FileReport{Notes: append(notes[f.Path], f.Notes...), Diff: diffs[f.Path]}
+	}, func(f nodefile.FileResult, report *FileReport) {
+		report.Notes, report.Diff = append(notes[f.Path], f.Notes...), diffs[f.Path]
 	})
 }
 
@@ -59,7 +59,7 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 // reports it; about adds to the report of a file.
 func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request nodefile.Request,
 	work func(context.Context, *sshexec.Process, nodefile.Request) (nodefile.Outcome, error),
-	about func(nodefile.FileResult) FileReport,
+	about func(nodefile.FileResult, *FileReport),
 ) HostReport {
 	start := n.Now()
 	request.Before = func(changes []nodefile.Change) error { return beforeFiles(n.Journal, node.Name, n.RunID, changes) }
@@ -73,8 +73,8 @@ func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request n
 		err = errors.Join(err, afterFiles(n.Journal, node.Name, outcome.Files))
 	}
 	for _, f := range outcome.Files {
-		report := about(f)
-		report.Path, report.Status, report.SHA256 = f.Path, string(f.Status), f.SHA256
+		report := FileReport{Path: f.Path, Status: string(f.Status), SHA256: f.SHA256, Notes: f.Notes}
+		about(f, &report)
 		host.add(report, f.Err)
 	}
 	if outcome.Changed() && host.Status == StatusOK {

@@ -182,6 +182,6 @@ func (n *NodeFiles) restoring(run string) func(context.Context, inventory.Node) 
 		request.RunID = run
 		return n.exchange(ctx, node, request, func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 			return nodefile.Restore(ctx, shell, request)
-		}, func(f nodefile.FileResult) FileReport { return FileReport{Notes: f.Notes} })
+		}, func(nodefile.FileResult, *FileReport) {})
 	}
 }

@@ -62,7 +62,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
-		rollbackCommand(), runsCommand(),
+		rollbackCommand(), removeCommand(), runsCommand(),
 		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
