@@ -224,6 +224,7 @@ func TestR11_CertsDirs(t *testing.T) {
 		"a node's":                          {fromNode(full), "", ""},
 		"a node without":                    {fromNode(nil), validate.CauseTLSUnknownAuthority, ""},
 		"a node that was not asked":         {func(o *validate.Options) { fromNode(nil)(o); o.Origin.Certs = nil }, validate.CauseTLSUnknownAuthority, ""},
+		"own folder that is misspelt":       {own("/nonexistent/certs"), validate.CauseTLSOther, "certificates folder /nonexistent/certs: no such file"},
 		"no PEM":                            {own(folder(map[string][]byte{"reg.test/ca.crt": []byte("x")})), validate.CauseTLSOther, "reg.test/ca.crt holds no certificate in PEM form"},
 		"certificate without key":           {own(folder(map[string][]byte{"reg.test/client.cert": clientPEM})), validate.CauseTLSOther, "needs a .key file"},
 		"key of another":                    {own(folder(map[string][]byte{"reg.test/client.cert": ca, "reg.test/client.key": keyPEM})), validate.CauseTLSOther, "do not fit together"},

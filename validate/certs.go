@@ -24,6 +24,9 @@ type certFiles struct {
 func (c *Checker) certFiles(origin Origin, names []string) (certFiles, error) {
 	var all certFiles
 	for _, dir := range c.options.CertsDirs {
+		if _, err := os.Stat(dir); err != nil {
+			return all, fmt.Errorf("certificates folder %s: %s", dir, reason(err))
+		}
 		if err := all.read(os.DirFS(dir), ".", dir); err != nil {
 			return all, err
 		}

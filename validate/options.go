@@ -57,15 +57,19 @@ type Options struct {
 	// CertsDirs are the user's own (--certs-dir), as skopeo's --cert-dir: *.crt
 	// in the folder itself are trusted for every registry, those in a folder
 	// "<host[:port]>" below it for that one; *.cert with *.key are presented.
+	// One that does not exist is a misspelt one, and fails every check.
 	CertsDirs []string
 	// HostCertsDirs have folders "<host[:port]>" only, [DefaultHostCertsDir] as
-	// a rule. A folder that does not exist is no error, here and above.
+	// a rule. They need not exist.
 	HostCertsDirs []string
 	// AllowRealms are token servers "host" or "host:port" that may be a private
 	// address although the registry is elsewhere.
 	AllowRealms []string
 	// Proxy chooses the proxy ([NewProxy]); nil goes direct.
 	Proxy ProxyFunc
+	// NodeProxy chooses it for origins other than this machine, where this
+	// machine's environment means nothing; nil goes by Proxy.
+	NodeProxy ProxyFunc
 	// Origin is where Check starts from; the zero value is this machine.
 	Origin Origin
 	// RootCAs are the trusted authorities; nil means the system's.

@@ -8,6 +8,13 @@ import (
 	"oreg/inventory"
 )
 
+func (c *Checker) proxyFor(from Origin) ProxyFunc {
+	if from.Name != Controller && c.options.NodeProxy != nil {
+		return c.options.NodeProxy
+	}
+	return c.options.Proxy
+}
+
 // NewProxy returns the choice of a proxy by the inventory's
 // openshift_{http,https,no}_proxy where it names a proxy, else by the usual
 // environment variables, which getenv supplies. The rules of no_proxy are

@@ -185,6 +185,24 @@ func TestV4_Proxy(t *testing.T) {
 	})
 }
 
+// TestV4_ProxyOfNodes: a node does not have this machine's environment.
+func TestV4_ProxyOfNodes(t *testing.T) {
+	a := newAuthority(t)
+	inFabric(t, a, func(t *testing.T, f *fabric) {
+		f.web(regAddr, basicRegistry)
+		c := f.checker(func(o *validate.Options) {
+			o.Proxy = validate.NewProxy(inventory.Proxy{}, func(string) string { return "http://localhost:3128" })
+			o.NodeProxy = validate.NewProxy(inventory.Proxy{}, func(string) string { return "" })
+		})
+		creds := []inventory.Credential{login(regHost, goodPassword)}
+		r := c.CheckFrom(t.Context(), validate.Origin{Name: "node1", Dial: f.dial}, creds, nil)[0]
+		assert.Equal(t, validate.StatusValid, r.Status, r.Detail)
+		assert.Equal(t, "direct", r.Route)
+		r = c.Check(t.Context(), creds, nil)[0]
+		assert.Equal(t, validate.CauseProxy, r.Cause, r.Detail)
+	})
+}
+
 // TestV4_ProxySources: the inventory first, all of it, then the environment.
 func TestV4_ProxySources(t *testing.T) {
 	env := map[string]string{"HTTPS_PROXY": "http://env.test:1", "https_proxy": "http://lower.test:1", "NO_PROXY": "internal.test"}

@@ -43,8 +43,8 @@ func (s *session) routeTo(u *url.URL) (*route, *failure) {
 		return r, nil
 	}
 	r := &route{}
-	if s.checker.options.Proxy != nil {
-		via, err := s.checker.options.Proxy(u)
+	if choose := s.checker.proxyFor(s.origin); choose != nil {
+		via, err := choose(u)
 		if err != nil || via != nil && !usableProxy(via) {
 			// The address may hold a password: its text is not shown.
 			return nil, &failure{cause: CauseProxy, detail: fmt.Sprintf("the proxy set for %s is not a usable address", u.Host),

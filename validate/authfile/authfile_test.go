@@ -109,6 +109,7 @@ func TestR10_WhatCannotBeChecked(t *testing.T) {
 		"identity token":   {`{"auths":{` + good + `,"t.io":{"auth":"` + auth("u", "") + `","identitytoken":"` + canary + `"}}}`, "token and no password"},
 		"empty entry":      {`{"auths":{` + good + `,"t.io":{}}}`, "no user and no password"},
 		"helper shadows":   {`{"credHelpers":{"good.io":"pass"},"auths":{` + good + `}}`, "credHelpers names the same registry"},
+		"telemetry":        {`{"auths":{` + good + `,"cloud.openshift.com":{"auth":"` + auth("u", canary) + `"}}}`, "no registry"},
 		"no auth field":    {`{"auths":{` + good + `,"t.io":{"username":"u","password":"` + canary + `"}}}`, "podman, skopeo and CRI-O find no login"},
 		"unpadded":         {`{"auths":{` + good + `,"t.io":{"auth":"` + strings.TrimRight(auth("u", canary+"x"), "=") + `"}}}`, "no padding"},
 		"stale user":       {`{"auths":{` + good + `,"t.io":{"auth":"` + auth("new", "p") + `","username":"old","password":"` + canary + `"}}}`, "differs from auth"},
@@ -119,6 +120,9 @@ func TestR10_WhatCannotBeChecked(t *testing.T) {
 			file, err := authfile.Parse("f", []byte(c.content), "")
 			require.NoError(t, err)
 			require.NotEmpty(t, file.Credentials)
+			for _, c := range file.Credentials {
+				assert.Equal(t, c.Host != "cloud.openshift.com", c.TestLogin)
+			}
 			require.Len(t, file.Warnings, 1)
 			assert.Contains(t, file.Warnings[0], c.warning)
 			assert.NotContains(t, file.Warnings[0], "c4nary")
