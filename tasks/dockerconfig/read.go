@@ -19,7 +19,7 @@ type Found struct {
 	Token bool
 
 	// raw is the entry's text, to see a change of form.
-	raw string
+	raw secret.Text
 }
 
 // Entries returns the entries of a file in its order, each key once: of two,
@@ -43,7 +43,7 @@ func (f *file) found() []Found {
 		}
 		user, password := s.login()
 		entry := Found{Key: m.name, User: user, Password: secret.New(password),
-			Token: s.IdentityToken != "" || s.RegistryToken != "", raw: m.value}
+			Token: s.IdentityToken != "" || s.RegistryToken != "", raw: secret.New(m.value)}
 		if i, ok := at[m.name]; ok {
 			all[i] = entry
 			continue
@@ -124,7 +124,7 @@ func (e Found) changed(n Found) string {
 	if e.Token && !n.Token {
 		texts = append(texts, "token removed")
 	}
-	if len(texts) == 0 && e.raw != n.raw {
+	if len(texts) == 0 && !e.raw.Equal(n.raw) {
 		texts = append(texts, "same login, written in the form that every reader accepts")
 	}
 	return strings.Join(texts, ", ")
