@@ -54,26 +54,26 @@ func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { re
 // base is the registry's API; plain says that tls_verify false has already led
 // to plain HTTP there; allowed are the hosts of --allow-realm.
 func judgeRealm(realm string, base *url.URL, plain bool, allowed []string, words func(string) string) (*url.URL, *failure) {
-	refuse := func(host, detail, hint string) (*url.URL, *failure) {
-		return nil, &failure{cause: CauseRealmFailed, host: host, detail: detail, hint: hint}
+	refuse := func(detail, hint string) (*url.URL, *failure) {
+		return nil, &failure{cause: CauseRealmFailed, elsewhere: true, detail: detail, hint: hint}
 	}
 	if realm == "" {
-		return refuse("", "the registry asks for a token but does not say where to get it (no realm)", hintBrokenRealm)
+		return refuse("the registry asks for a token but does not say where to get it (no realm)", hintBrokenRealm)
 	}
 	u, err := url.Parse(realm)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" {
-		return refuse("", "the registry names a token server that is not a web address", hintBrokenRealm)
+		return refuse("the registry names a token server that is not a web address", hintBrokenRealm)
 	}
 	host := words(u.Host)
 	switch {
 	case u.User != nil:
-		return refuse(host, fmt.Sprintf("the registry names a token server (%s) with a login in its address", host), hintBrokenRealm)
+		return refuse(fmt.Sprintf("the registry names a token server (%s) with a login in its address", host), hintBrokenRealm)
 	case u.Scheme == "http" && plain:
 	case u.Scheme == "http":
-		return refuse(host, fmt.Sprintf("the token server %s has no TLS, so the password is not sent there", host),
+		return refuse(fmt.Sprintf("the token server %s has no TLS, so the password is not sent there", host),
 			"have the registry's token realm changed to https; oreg sends no password in clear, and --allow-realm does not change that")
 	case u.Scheme != "https":
-		return refuse(host, fmt.Sprintf("the token server %s is not an https address", host), hintBrokenRealm)
+		return refuse(fmt.Sprintf("the token server %s is not an https address", host), hintBrokenRealm)
 	}
 	if sameName(u.Hostname(), base.Hostname()) || !privateLiteral(u.Hostname()) {
 		return u, nil
@@ -83,7 +83,7 @@ func judgeRealm(realm string, base *url.URL, plain bool, allowed []string, words
 			return u, nil
 		}
 	}
-	return refuse(host, fmt.Sprintf("the token server %s is a private address and not the registry's own host, so the password is not sent there", host),
+	return refuse(fmt.Sprintf("the token server %s is a private address and not the registry's own host, so the password is not sent there", host),
 		fmt.Sprintf("if that is your token server, say --allow-realm %s", u.Hostname()))
 }
 

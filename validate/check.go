@@ -52,7 +52,7 @@ func (k *check) run(ctx context.Context) {
 		k.openRegistry(ctx)
 		return
 	}
-	k.logIn(ctx, asked, false)
+	k.logIn(ctx, asked)
 	if k.facts.login == LoginProven && k.facts.problem == nil {
 		k.pull(ctx, asked)
 	}
@@ -62,7 +62,7 @@ func (k *check) run(ctx context.Context) {
 // asked is what it wants.
 func (k *check) ping(ctx context.Context) (asked challenge, open bool, f *failure) {
 	a, f := k.askPing(ctx, "", false)
-	if f != nil && f.cause == CausePlainHTTP && f.host == "" && k.insecure && !k.plain {
+	if f != nil && f.cause == CausePlainHTTP && !f.elsewhere && k.insecure && !k.plain {
 		// The port answered TLS with HTTP: the one case in which tls_verify
 		// false leads to plain HTTP. A refusal or a timeout never does.
 		k.plain = true
@@ -130,7 +130,7 @@ func (k *check) openRegistry(ctx context.Context) {
 	k.facts.late = m.challenge.scheme != ""
 	switch m.challenge.scheme {
 	case "bearer":
-		k.logIn(ctx, m.challenge, true)
+		k.logIn(ctx, m.challenge)
 		if k.facts.login == LoginProven && k.facts.problem == nil {
 			k.pull(ctx, m.challenge)
 		}
@@ -158,7 +158,7 @@ func (k *check) take(m found) {
 }
 
 // logIn presents the login where c says: once, unless the realm cannot answer.
-func (k *check) logIn(ctx context.Context, c challenge, open bool) {
+func (k *check) logIn(ctx context.Context, c challenge) {
 	k.facts.auth = c.scheme
 	if c.scheme == "basic" {
 		k.present(ctx, hostPort(k.base), func() *failure {

@@ -21,7 +21,9 @@ type failure struct {
 	cause  Cause
 	detail string // one sentence, already fit to be shown
 	hint   string // empty: the cause's own
-	host   string // the host[:port] that failed, where it is not the registry
+	// elsewhere: it is not the registry itself that failed, but its token
+	// server, a proxy, or where it redirects to.
+	elsewhere bool
 	// transient failures are worth another try; after is what the server asked
 	// to wait, 0 where it did not say. written: the request may have arrived.
 	transient bool

@@ -7,9 +7,9 @@ import (
 	"al.essio.dev/pkg/shellescape"
 )
 
-// hintFor says what to do next about a cause.
-func hintFor(c Cause, s *session) string {
-	host := s.host
+// hintFor says what to do next about a cause. host is the server that it is
+// about: the registry as the user names it, or its token server.
+func hintFor(c Cause, s *session, host string) string {
 	elsewhere := ""
 	if s.origin.Name == Controller {
 		elsewhere = "; if only the nodes can reach it, check from there with --from first-master"
@@ -32,7 +32,11 @@ func hintFor(c Cause, s *session) string {
 	case CauseTimeout:
 		return "a firewall that drops packets looks like this, a slow registry too (then raise --check-timeout)" + elsewhere
 	case CauseTLSUnknownAuthority:
-		return fmt.Sprintf("put the authority's certificate into %s/%s/ca.crt or a --certs-dir, or set tls_verify to false for this registry alone", DefaultHostCertsDir, host)
+		hint := fmt.Sprintf("put the authority's certificate into %s/%s/ca.crt or a --certs-dir", DefaultHostCertsDir, host)
+		if host == s.host {
+			hint += ", or set tls_verify to false for this registry alone"
+		}
+		return hint
 	case CauseTLSHostname:
 		return "use a name that the certificate is for, or have it issued again with this host"
 	case CauseTLSExpired:

@@ -71,7 +71,7 @@ func TestEachCauseHasAHint(t *testing.T) {
 			require.NoError(t, err)
 			causes++
 			for _, from := range []string{Controller, "node1"} {
-				assert.NotEmpty(t, hintFor(Cause(text), &session{host: "reg.test", origin: Origin{Name: from}}), text)
+				assert.NotEmpty(t, hintFor(Cause(text), &session{host: "reg.test", origin: Origin{Name: from}}, "reg.test"), text)
 			}
 		}
 	}

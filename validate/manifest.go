@@ -33,8 +33,8 @@ type found struct {
 }
 
 // manifest asks for the test image: with HEAD, which costs no pull quota, and
-// with GET for what HEAD left open. headFirst is false where the request
-// presents a login that is not yet accepted: it must not be sent twice.
+// with GET for what HEAD left open; with GET alone where the request presents a
+// login that is not yet accepted, which must not be sent twice.
 func (s *session) manifest(ctx context.Context, img image, authorization string, presents bool) (found, *failure) {
 	r := request{url: img.manifest(s.base), accept: acceptManifests, authorization: authorization, limit: maxManifestBody, presents: presents}
 	if !presents {
@@ -66,7 +66,7 @@ func (s *session) manifest(ctx context.Context, img image, authorization string,
 func (s *session) judgeManifest(ctx context.Context, a *answer, img image) (found, *failure) {
 	result := found{detail: s.spoken(a), status: a.status}
 	if a.from != "" && a.status != http.StatusOK {
-		return result, &failure{cause: CauseServerError, host: a.from,
+		return result, &failure{cause: CauseServerError, elsewhere: true,
 			detail: fmt.Sprintf("%s, to which %s redirects for the image, answered HTTP %d", s.words(a.from), s.host, a.status)}
 	}
 	switch a.status {

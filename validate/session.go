@@ -153,7 +153,7 @@ func (s *session) attempt(ctx context.Context, r request, number int) (*answer, 
 		case r.elsewhere != nil:
 			return nil, r.elsewhere(next)
 		case next.Scheme != "https" || next.User != nil:
-			return nil, &failure{cause: CausePlainHTTP, host: next.Host,
+			return nil, &failure{cause: CausePlainHTTP, elsewhere: true,
 				detail: fmt.Sprintf("%s redirects to %s without TLS, which is not followed", r.url.Host, s.words(next.Host))}
 		default:
 			r.authorization, from = "", next.Host
@@ -237,9 +237,7 @@ func (s *session) classified(err error, target *url.URL, at phase, way *route) *
 	if at == phaseConnect && way.via != nil && f.cause != CauseProxy {
 		f = s.proxyFailure(way.via, f)
 	}
-	if f.host == "" && !sameParty(target, s.base) {
-		f.host = target.Host
-	}
+	f.elsewhere = f.elsewhere || !sameParty(target, s.base)
 	return f
 }
 

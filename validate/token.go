@@ -61,7 +61,7 @@ func (k *check) token(ctx context.Context, c challenge, scope string, presents b
 
 func (k *check) realmFailure(format string, args ...any) *failure {
 	host := k.words(k.realm.Host)
-	return &failure{cause: CauseRealmFailed, host: host, detail: fmt.Sprintf("the token server %s ", host) + fmt.Sprintf(format, args...)}
+	return &failure{cause: CauseRealmFailed, elsewhere: true, detail: fmt.Sprintf("the token server %s ", host) + fmt.Sprintf(format, args...)}
 }
 
 // atRealm makes a failure on the way to the token server its own, except where
@@ -72,10 +72,11 @@ func (k *check) atRealm(f *failure) *failure {
 		return f
 	}
 	g := *f
-	g.cause, g.host = CauseRealmFailed, k.words(k.realm.Host)
-	g.detail = fmt.Sprintf("the token server %s cannot be asked: %s (%s)", g.host, f.detail, f.cause)
+	host := k.words(k.realm.Host)
+	g.cause = CauseRealmFailed
+	g.detail = fmt.Sprintf("the token server %s cannot be asked: %s (%s)", host, f.detail, f.cause)
 	if g.hint == "" {
-		g.hint = hintFor(f.cause, k.session)
+		g.hint = hintFor(f.cause, k.session, host)
 	}
 	return &g
 }

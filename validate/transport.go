@@ -114,7 +114,7 @@ func (s *session) proxyFailure(via *url.URL, f *failure) *failure {
 	if f.cause == CauseForwardingRefused || f.cause == CauseNotTried {
 		return f
 	}
-	return &failure{cause: CauseProxy, transient: f.transient, host: via.Host,
+	return &failure{cause: CauseProxy, transient: f.transient, elsewhere: true,
 		detail: fmt.Sprintf("the proxy %s cannot be used: %s", via.Host, f.detail)}
 }
 
@@ -150,9 +150,8 @@ func (s *session) connectAnswer(via *url.URL) func(context.Context, *url.URL, *h
 }
 
 func proxyStatus(via *url.URL, status int) *failure {
-	f := &failure{cause: CauseProxy, detail: fmt.Sprintf("the proxy answered HTTP %d", status)}
+	f := &failure{cause: CauseProxy, elsewhere: true, detail: fmt.Sprintf("the proxy answered HTTP %d", status)}
 	if via != nil {
-		f.host = via.Host
 		f.detail = fmt.Sprintf("the proxy %s answered HTTP %d", via.Host, status)
 	}
 	switch {

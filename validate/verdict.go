@@ -29,7 +29,7 @@ func (k *check) verdict(r *Result) {
 		k.withoutPull(r)
 	}
 	if r.Hint == "" && r.Cause != "" {
-		r.Hint = hintFor(r.Cause, k.session)
+		r.Hint = hintFor(r.Cause, k.session, k.host)
 	}
 	r.ByHand = byHand(k, r.Cause)
 }
