@@ -85,8 +85,7 @@ func (j *job) tighten() {
 // folder tightens the folder if it is named .docker.
 func (j *job) folder() {
 	f := j.present
-	folder := path.Dir(f.Resolved)
-	if f.FolderExists && path.Base(folder) == ".docker" && f.FolderMode&0o077 != 0 {
+	if folder := path.Dir(f.Resolved); f.dirty() {
 		j.order("tighten")
 		j.note("mode of %s was %s, is 0700", folder, octal(f.FolderMode))
 		j.pending = true

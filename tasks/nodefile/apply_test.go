@@ -55,19 +55,20 @@ func eachShell(t *testing.T, test func(t *testing.T, apply func(nodefile.Request
 			path := tools(t, name)
 			test(t, func(req nodefile.Request, plan nodefile.Plan) nodefile.Outcome {
 				t.Helper()
-				p, _ := start(t, path, argv...)
+				p, cmd := start(t, path, argv...)
 				outcome, err := nodefile.Apply(t.Context(), p, req, plan)
 				require.NoError(t, err, p.Stderr())
 				assert.Empty(t, p.Stderr())
+				assert.Empty(t, names(t, cmd.Dir), "S5: nothing in the folder for temporary files")
 				return outcome
 			})
 		})
 	}
 }
 
-// TestN14_TwoFiles: both files of the installer in one exchange, folders made,
+// TestN14_T7_S5_TwoFiles: both files of the installer in one exchange, folders made,
 // then nothing touched, then replaced with a backup.
-func TestN14_TwoFiles(t *testing.T) {
+func TestN14_T7_S5_TwoFiles(t *testing.T) {
 	eachShell(t, func(t *testing.T, apply func(nodefile.Request, nodefile.Plan) nodefile.Outcome) {
 		root := t.TempDir()
 		kubelet := filepath.Join(root, "var/lib/origin/.docker/config.json")

@@ -109,6 +109,17 @@ func TestN13_Symlinks(t *testing.T) {
 		assert.Equal(t, nodefile.Created, outcome.Files[0].Status)
 		assert.Equal(t, "new", read(t, to))
 
+		shared := filepath.Join(t.TempDir(), "shared")
+		require.NoError(t, os.Mkdir(shared, 0o755))
+		dotted := filepath.Join(t.TempDir(), ".docker")
+		require.NoError(t, os.Symlink(shared, dotted))
+		for _, status := range []nodefile.Status{nodefile.Created, nodefile.Unchanged} {
+			outcome = apply(request(filepath.Join(dotted, "config.json")), want("new"))
+			require.NoError(t, outcome.Files[0].Err)
+			assert.Equal(t, status, outcome.Files[0].Status)
+			assert.Equal(t, fs.FileMode(0o755), mode(t, shared), "a folder that only a link calls .docker")
+		}
+
 		circle := filepath.Join(t.TempDir(), "config.json")
 		require.NoError(t, os.Symlink(circle, circle))
 		failed := failure(t, apply(request(circle), want("new")).Files[0])

@@ -101,7 +101,7 @@ func TestSilentNode(t *testing.T) {
 		begin := time.Now()
 		p := mute(func(script string) string {
 			nonce := nonceOf(script)
-			return nonce + " hello 1\n" + nonce + " file 1 absent 1 1 1 /x\n" + nonce + " ready\n"
+			return nonce + " hello 1\n" + nonce + " file 1 absent 1 1 1 0 /x\n" + nonce + " ready\n"
 		})
 		outcome, err := nodefile.Apply(t.Context(), p, request("/x"), want("new"))
 		var failed *sshexec.Error
@@ -119,7 +119,7 @@ func TestGraceEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		p := mute(func(script string) string {
 			nonce := nonceOf(script)
-			return nonce + " hello 1\n" + nonce + " file 1 absent 1 1 1 /x\n" + nonce + " ready\n"
+			return nonce + " hello 1\n" + nonce + " file 1 absent 1 1 1 0 /x\n" + nonce + " ready\n"
 		})
 		p.Stdin = &afterScript{WriteCloser: p.Stdin, then: cancel}
 		begin := time.Now()

@@ -104,6 +104,8 @@ type Present struct {
 	missing int
 	// writable is whether the nearest folder can be written to.
 	writable bool
+	// linked says that the folder is a symbolic link.
+	linked bool
 	// folderInPlace is a folder where the file should be.
 	folderInPlace bool
 	// suffixes are what else stands beside it, after "PATH.oreg-".
@@ -112,6 +114,18 @@ type Present struct {
 	samePlace int
 	// err is why the file cannot be worked on.
 	err error
+}
+
+// String is the path: a printed Present shows no content.
+func (f Present) String() string { return f.Path }
+
+// GoString is as String, for %#v.
+func (f Present) GoString() string { return f.Path }
+
+// dirty says whether the folder is to be tightened: it is named .docker and
+// others may enter it. A link may lead to a folder that serves something else.
+func (f Present) dirty() bool {
+	return f.FolderExists && !f.linked && path.Base(path.Dir(f.Resolved)) == ".docker" && f.FolderMode&0o077 != 0
 }
 
 // Backup is what a run left beside a file.
@@ -130,6 +144,12 @@ type Backup struct {
 	// folders is how many folders the run created for the file.
 	folders int
 }
+
+// String is the run's id: a printed Backup shows no content.
+func (b Backup) String() string { return b.RunID }
+
+// GoString is as String, for %#v.
+func (b Backup) GoString() string { return b.RunID }
 
 // Status is what was done to, or found at, one file.
 type Status string

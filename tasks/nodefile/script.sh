@@ -127,7 +127,7 @@ oreg_node() {
 	# look FILE PATH finds what stands there. Sets q (symlinks followed), d (its
 	# folder) and kind.
 	look() {
-		q=$2 kind= miss=0 hops=0 writable=1 own=1
+		q=$2 kind= miss=0 hops=0 writable=1 own=1 linked=0
 		while [ -L "$q" ]; do
 			hops=$((hops + 1))
 			if [ $hops -gt 20 ] || ! to=$(readlink "$q"); then
@@ -141,6 +141,7 @@ oreg_node() {
 		done
 		d=${q%/*}
 		d=${d:-/}
+		[ ! -L "$d" ] || linked=1
 		j=1
 		while [ -z "$kind" ] && [ $j -lt $1 ]; do
 			eval "dj=\$d$j qj=\$q$j"
@@ -346,7 +347,7 @@ oreg_node() {
 	say hello 1
 	if [ -e "$marker" ]; then
 		say managed
-		[ $op = read ] || exit 0
+		exit 0
 	fi
 
 	files=0
@@ -354,7 +355,7 @@ oreg_node() {
 		files=$((files + 1))
 		look $files "$p"
 		eval "k$files=\$kind miss$files=\$miss x$files="
-		say file $files $kind $miss $writable $own "$q"
+		say file $files $kind $miss $writable $own $linked "$q"
 		case $kind in
 		file | absent | dir) ;;
 		*) continue ;;
@@ -376,8 +377,8 @@ oreg_node() {
 		i=$((i + 1))
 		eval "q=\$q$i d=\$d$i kind=\$k$i"
 		case $kind in
-		file) set -- "$@" "$d" "$q" ;;
-		absent) [ ! -d "$d" ] || set -- "$@" "$d" ;;
+		file) set -- "$@" "$d/." "$q" ;;
+		absent) [ ! -d "$d" ] || set -- "$@" "$d/." ;;
 		esac
 	done
 	if [ $# -gt 0 ]; then

@@ -48,8 +48,8 @@ func start(t *testing.T, path string, argv ...string) (*sshexec.Process, *exec.C
 	if found, err := exec.LookPath(argv[0]); err == nil {
 		cmd.Path = found
 	}
-	cmd.Env = []string{"PATH=" + path}
 	cmd.Dir = t.TempDir()
+	cmd.Env = []string{"PATH=" + path, "TMPDIR=" + cmd.Dir}
 	return attach(t, cmd), cmd
 }
 

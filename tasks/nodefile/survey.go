@@ -107,10 +107,10 @@ func (s *session) survey() ([]Present, error) {
 }
 
 // place reads the rest of a "file" line: kind, folders missing, writable, own,
-// resolved path.
+// folder a link, resolved path.
 func (f *Present) place(text string, index int) (kind string, err error) {
-	fields := strings.SplitN(text, " ", 5)
-	if len(fields) != 5 || !strings.HasPrefix(fields[4], "/") {
+	fields := strings.SplitN(text, " ", 6)
+	if len(fields) != 6 || !strings.HasPrefix(fields[5], "/") {
 		return "", &protocolError{"a broken file line"}
 	}
 	kind = fields[0]
@@ -128,7 +128,8 @@ func (f *Present) place(text string, index int) (kind string, err error) {
 	}
 	f.writable = fields[2] == "1"
 	f.Foreign = fields[3] == "0"
-	f.Resolved = fields[4]
+	f.linked = fields[4] == "1"
+	f.Resolved = fields[5]
 	return kind, nil
 }
 
@@ -158,6 +159,7 @@ func list(found []Present, kinds, listing []string) error {
 		if folder == "" {
 			folder = "/"
 		}
+		folder += "/." // of a link, the folder behind it
 		switch kinds[i] {
 		case "file":
 			targets = append(targets, target{folder, i, true}, target{f.Resolved, i, false})

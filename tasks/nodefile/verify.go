@@ -37,7 +37,7 @@ func (j *job) verify(judge func(Present) []string) {
 	if f.Foreign {
 		drifts = append(drifts, fmt.Sprintf("owner is uid %d, expected the user that oreg works as (root): chown it, or let oreg keep it so", f.UID))
 	}
-	if folder := path.Dir(f.Resolved); path.Base(folder) == ".docker" && f.FolderMode&0o077 != 0 {
+	if folder := path.Dir(f.Resolved); f.dirty() {
 		drifts = append(drifts, fmt.Sprintf("mode of %s is %s, expected 0700", folder, octal(f.FolderMode)))
 	}
 	if j.result.Drifts = drifts; len(drifts) > 0 {
