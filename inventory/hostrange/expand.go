@@ -11,7 +11,7 @@ import (
 
 // MaxHosts is how many names one pattern may stand for. Ansible has no limit
 // and dies of "n[0:999999999]".
-const MaxHosts = 1_000_000
+const MaxHosts = 250_000
 
 // Expand returns the host names that a token stands for, and their port
 // (digits without leading zeros, or empty).
@@ -27,25 +27,28 @@ func Expand(token string) (names []string, port string, err error) {
 	return names, port, err
 }
 
+// ErrTooMany refuses a range that stands for an absurd number of hosts.
+var ErrTooMany = errors.New("host range is too large")
+
 var errBounds = errors.New("broken host range, expected [begin:end] or [begin:end:step]")
 
-// expand replaces the leftmost brackets and goes on with each result.
+// expand replaces the leftmost brackets and goes on with each result. As in
+// Ansible a bar may stand for a bracket, and then there is no room for another.
 func expand(into []string, pattern string) ([]string, error) {
-	open := strings.IndexByte(pattern, '[')
-	shut := strings.IndexByte(pattern, ']')
-	if shut < open || strings.Contains(pattern, "|") {
+	parts := strings.Split(strings.Replace(strings.Replace(pattern, "[", "|", 1), "]", "|", 1), "|")
+	if len(parts) != 3 {
 		return nil, errBounds
 	}
-	sequence, err := bounds(pattern[open+1 : shut])
+	head, tail := parts[0], parts[2]
+	sequence, err := bounds(parts[1])
 	if err != nil {
 		return nil, err
 	}
-	head, tail := pattern[:open], pattern[shut+1:]
 	for i := range sequence.count {
 		name := head + sequence.at(i) + tail
 		if !strings.Contains(name, "[") {
 			if len(into) == MaxHosts {
-				return nil, fmt.Errorf("host range stands for more than %d hosts", MaxHosts)
+				return nil, fmt.Errorf("%w: more than %d hosts", ErrTooMany, MaxHosts)
 			}
 			into = append(into, name)
 			continue
@@ -146,7 +149,7 @@ func numbers(begin, end, step *big.Int, width int) (sequence, error) {
 	size := new(big.Int).Abs(step)
 	count.Add(count, size).Sub(count, big.NewInt(1)).Quo(count, size)
 	if !count.IsInt64() || count.Int64() > MaxHosts || !begin.IsInt64() || !end.IsInt64() {
-		return sequence{}, fmt.Errorf("host range stands for more than %d hosts, or its numbers are too long", MaxHosts)
+		return sequence{}, fmt.Errorf("%w: more than %d hosts, or numbers too long", ErrTooMany, MaxHosts)
 	}
 	seq := sequence{begin: begin.Int64(), count: int(count.Int64()), width: width}
 	if seq.count > 1 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"oreg/inventory/pyliteral"
 	"oreg/inventory/value"
 )
 
@@ -122,8 +123,8 @@ func quoteAfter(token string, quote byte) byte {
 	return quote
 }
 
-// decode replaces escapes: \n and its like, \xHH, \uHHHH, \UHHHHHHHH. Others
-// stay as they are; a code beyond Unicode is an error.
+// decode replaces escapes: \n and its like, \xHH, \uHHHH, \UHHHHHHHH, \N{name}. Others
+// stay as they are; a code or name that Unicode does not have is an error.
 func decode(s string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -135,6 +136,17 @@ func decode(s string) (string, bool) {
 			b.WriteByte("\\'\"\a\b\f\n\r\t\v"[at])
 			i++
 			continue
+		}
+		if named := s[i:]; strings.HasPrefix(named, `\N{`) {
+			if end := strings.IndexByte(named, '}'); end > 3 {
+				r, ok := pyliteral.RuneNamed(named[3:end])
+				if !ok {
+					return "", false
+				}
+				b.WriteRune(r)
+				i += end
+				continue
+			}
 		}
 		n := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[i+1]]
 		if n == 0 || i+2+n > len(s) {

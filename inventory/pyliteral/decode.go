@@ -87,7 +87,7 @@ func escape(b *strings.Builder, s string, isBytes bool) (rest string, ok bool) {
 		if len(s) < 2 || s[1] != '{' || end < 0 {
 			return "", false
 		}
-		r, ok := runeNamed(s[2:end])
+		r, ok := RuneNamed(s[2:end])
 		write(b, r, false)
 		return s[end+1:], ok
 	}
@@ -126,9 +126,9 @@ func write(b *strings.Builder, r rune, isBytes bool) {
 	}
 }
 
-// runeNamed finds a character by its Unicode name. The search is linear: the
+// RuneNamed finds a character by its Unicode name, as Python's \N{...} does. The search is linear: the
 // escape is too rare to keep an index of all names.
-func runeNamed(name string) (rune, bool) {
+func RuneNamed(name string) (rune, bool) {
 	name = strings.ToUpper(name)
 	if name == "" || strings.HasPrefix(name, "<") {
 		return 0, false

@@ -57,7 +57,7 @@ func parseYAML(data, file string) (res Result, failed *problem.Problem) {
 	if p := duplicateAnchor(&doc, file); p != nil {
 		return Result{}, p
 	}
-	c := &constructor{file: file, lines: strings.Split(data, "\n"), made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}}
+	c := &constructor{file: file, lines: splitLines(data), made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}}
 	v, p := c.node(doc.Content[0])
 	return Result{Value: v, Warnings: c.warnings}, p
 }
@@ -220,7 +220,16 @@ func (c *constructor) lonelyTag(n *yaml.Node, plain bool) bool {
 		_, size := utf8.DecodeRuneInString(rest)
 		rest = rest[size:]
 	}
+	if n.Anchor != "" {
+		rest = strings.TrimLeft(strings.TrimPrefix(rest, "&"+n.Anchor), " \t")
+	}
 	return rest == "!" || strings.HasPrefix(rest, "! ") || strings.HasPrefix(rest, "!\t")
+}
+
+// splitLines cuts a text where YAML 1.1 ends lines.
+func splitLines(data string) []string {
+	breaks := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+	return strings.Split(breaks.Replace(data), "\n")
 }
 
 func (c *constructor) sequence(n *yaml.Node, kind value.Kind) (*value.Value, *problem.Problem) {

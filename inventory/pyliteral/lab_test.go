@@ -1,0 +1,92 @@
+//go:build lab
+
+package pyliteral
+
+import (
+	"flag"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"oreg/inventory/internal/oracle"
+	"oreg/inventory/problem"
+	"oreg/inventory/value"
+)
+
+var seedFlag = flag.Uint64("seed", 0, "seed of the random literals; 0 is a fresh one")
+
+// pieces are joined at random: enough of them make whole expressions.
+var pieces = []string{
+	"1", "0", "00", "010", "1_0", "0x1F", "0o7", "0b1", "1.", ".5", "1e3", "1e", "1j", "5L", "'a'", "\"b\"", "'", "\"", "'''x'''", "b'x'", "r'\\d'", "u'x'", "f'{x}'", "f'{'",
+	"rb'x'", "'\\x41'", "'\\x4'", "'\\u00e9'", "'\\N{BULLET}'", "'\\", "True", "False", "None", "true", "x", "set", "set()", "...", "lambda", "if", "else", "not", "in", "is",
+	"and", "or", "for", "await", "yield", "async", "[", "]", "{", "}", "(", ")", "[]", "{}", "()", ",", ":", "+", "-", "~", "*", "**", "/", "//", "%", "@", "|", "^", "&",
+	"<<", ">>", "<", ">", "==", "!=", "<=", ":=", "=", "->", "!", "$", "?", "`", ";", ".", " ", "  ", "\t", "#", "# c", "\\", "{{ x }}", "{{ 'x' }}", "{[1]: 2}", "'k': 1",
+	"[1, 2]", "{'a': [1]}", "(1,)", "é", "\u00a0", "1if 1 else 2", "x for x in y", "*a", "**a", "a=1", "a.b", "a[0]", "a[1:2]", "f(x)", "-1", "--1", "+5", "1+2j", "1-2j", "-0.0",
+}
+
+// TestOracleLiterals compares with Python's ast.literal_eval.
+func TestOracleLiterals(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	o := oracle.Start(t, "../testdata/parts.py")
+	bad := 0
+	for range 30_000 {
+		var b strings.Builder
+		for range 1 + r.IntN(7) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		text := b.String()
+		if r.IntN(4) == 0 {
+			text = []string{"[", "(", "{"}[r.IntN(3)] + text + []string{"]", ")", "}"}[r.IntN(3)]
+		}
+		if r.IntN(3) == 0 {
+			// Refused if the rest is valid Python, kept if it is not: this
+			// asks for the syntax alone.
+			text = "[{[1]}, " + text + "]"
+		}
+		if !agree(t, o, text) {
+			if bad++; bad == 20 {
+				t.Fatal("enough")
+			}
+		}
+	}
+}
+
+func agree(t *testing.T, o *oracle.Oracle, text string) bool {
+	t.Helper()
+	theirs := o.Ask(t, "literal", text)
+	v, outcome := Eval(text, problem.Position{})
+	switch {
+	case outcome == NotLiteral:
+		return assert.Equal(t, "keep", theirs.Error, "%q is no literal here, in Python %s", text, theirs.JSON)
+	case outcome == Refused:
+		return assert.Equal(t, "refuse", theirs.Error, "%q is refused here, in Python %s", text, theirs.JSON)
+	}
+	ours, err := value.AppendJSON(nil, v, 0)
+	if err != nil {
+		return assert.Equal(t, "unprintable", theirs.Error, "%q has no JSON here, in Python %s", text, theirs.JSON)
+	}
+	if theirs.Error != "" {
+		return assert.Empty(t, theirs.Error, "%q is %s here", text, ours)
+	}
+	return assert.Equal(t, canonical(string(theirs.JSON)), canonical(string(ours)), "%q", text)
+}
+
+// canonical drops what an order of keys decides.
+func canonical(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, ",\n", "\n"), "\n")
+	for i := range lines {
+		for j := i + 1; j < len(lines); j++ {
+			if lines[j] < lines[i] {
+				lines[i], lines[j] = lines[j], lines[i]
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
