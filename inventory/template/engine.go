@@ -210,7 +210,7 @@ func (r *run) text(v *value.Value, scope hostScope) (object, error) {
 	tokens, err := r.engine.syntax.tokenize(v.Text)
 	var body []stmt
 	if err == nil {
-		body, err = parseTemplate(tokens)
+		body, err = r.engine.parse(tokens)
 	}
 	if errors.Is(err, errSyntax) {
 		// Ansible fails here. A password may hold anything.
@@ -296,6 +296,10 @@ func (out *output) finish(at problem.Position) (object, error) {
 	}
 	if err := out.run.grow(len(text), 0); err != nil {
 		return nil, err
+	}
+	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != text && last != "" && strings.Trim(last, " \t") == "" {
+		// An indentation that no line follows is an error in Python.
+		return value.NewString(text, at), nil
 	}
 	v, outcome := pyliteral.Eval(jsonNames(text), at)
 	switch outcome {

@@ -15,13 +15,21 @@ func (e *nameExpr) eval(f *frame) (object, error) { return f.lookup(e.name) }
 func evalAll(f *frame, exprs []expr) ([]*value.Value, error) {
 	values := make([]*value.Value, len(exprs))
 	for i, e := range exprs {
-		v, err := evalPlain(f, e)
+		v, err := evalStrict(f, e)
 		if err != nil {
 			return nil, err
 		}
 		values[i] = v
 	}
 	return values, nil
+}
+
+func evalStrict(f *frame, e expr) (*value.Value, error) {
+	o, err := e.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	return strict(o)
 }
 
 func evalPlain(f *frame, e expr) (*value.Value, error) {
@@ -51,11 +59,11 @@ func (e *tupleExpr) eval(f *frame) (object, error) {
 func (e *dictExpr) eval(f *frame) (object, error) {
 	var dict value.DictBuilder
 	for i, k := range e.keys {
-		key, err := evalPlain(f, k)
+		key, err := evalStrict(f, k)
 		if err != nil {
 			return nil, err
 		}
-		v, err := evalPlain(f, e.values[i])
+		v, err := evalStrict(f, e.values[i])
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +119,7 @@ func (e *logicExpr) eval(f *frame) (object, error) {
 }
 
 func (e *signExpr) eval(f *frame) (object, error) {
-	v, err := evalPlain(f, e.of)
+	v, err := evalStrict(f, e.of)
 	if err != nil {
 		return nil, err
 	}
@@ -148,20 +156,14 @@ func (e *concatExpr) eval(f *frame) (object, error) {
 }
 
 func (e *mathExpr) eval(f *frame) (object, error) {
-	var operands [2]*value.Value
-	for i, side := range []expr{e.left, e.right} {
-		o, err := side.eval(f)
-		if err != nil {
-			return nil, err
-		}
-		if u, ok := o.(*undefined); ok {
-			return nil, u.err()
-		}
-		if operands[i], err = plain(o); err != nil {
-			return nil, err
-		}
+	a, err := evalStrict(f, e.left)
+	if err != nil {
+		return nil, err
 	}
-	a, b := operands[0], operands[1]
+	b, err := evalStrict(f, e.right)
+	if err != nil {
+		return nil, err
+	}
 	if err := f.run.step(); err != nil {
 		return nil, err
 	}
@@ -212,34 +214,38 @@ func (f *frame) repeat(v, times *value.Value) (object, error) {
 }
 
 func (e *compareExpr) eval(f *frame) (object, error) {
-	left, err := evalPlain(f, e.first)
+	left, err := e.first.eval(f)
 	if err != nil {
 		return nil, err
 	}
 	for i, op := range e.ops {
-		o, err := e.rest[i].eval(f)
+		right, err := e.rest[i].eval(f)
 		if err != nil {
 			return nil, err
 		}
-		yes, err := f.compare(op, left, o)
+		yes, err := f.compare(op, left, right)
 		if err != nil || !yes {
 			return pyBool(false), err
 		}
-		if i+1 < len(e.ops) {
-			if left, err = plain(o); err != nil {
-				return nil, err
-			}
-		}
+		left = right
 	}
 	return pyBool(true), nil
 }
 
-func (f *frame) compare(op string, left *value.Value, o object) (bool, error) {
+func (f *frame) compare(op string, a, b object) (bool, error) {
+	defined := plain
+	if strings.ContainsAny(op, "<>") {
+		defined = strict
+	}
+	left, err := defined(a)
+	if err != nil {
+		return false, err
+	}
 	if op == "in" || op == "not in" {
-		found, err := f.contains(o, left)
+		found, err := f.contains(b, left)
 		return found == (op == "in"), err
 	}
-	right, err := plain(o)
+	right, err := defined(b)
 	if err != nil {
 		return false, err
 	}
@@ -428,9 +434,12 @@ func (e *itemExpr) eval(f *frame) (object, error) {
 		return f.attribute(u, "")
 	}
 	if s, ok := e.index.(*sliceExpr); ok {
-		v, err := plain(o)
-		if err != nil {
-			return nil, err
+		v, isValue := o.(*value.Value)
+		if text, ok := o.(nativeText); ok {
+			v, isValue = pyStr(string(text)), true
+		}
+		if !isValue || !v.IsText() && v.Kind != value.List && v.Kind != value.Tuple {
+			return nil, failf(ErrEvaluate, "%s cannot be sliced", typeName(o))
 		}
 		return s.of(f, v)
 	}
@@ -495,7 +504,7 @@ func (e *sliceExpr) eval(*frame) (object, error) {
 	return nil, failf(ErrUnsupported, "several slices are not supported")
 }
 
-// of is Python's v[start:stop:step].
+// of is Python's v[start:stop:step] of text, a list or a tuple.
 func (e *sliceExpr) of(f *frame, v *value.Value) (object, error) {
 	var bounds [3]*int
 	for i, part := range []expr{e.start, e.stop, e.step} {
@@ -522,14 +531,7 @@ func (e *sliceExpr) of(f *frame, v *value.Value) (object, error) {
 	if step == 0 {
 		return nil, failf(ErrEvaluate, "the step of a slice is zero")
 	}
-	switch {
-	case v.Kind == value.List || v.Kind == value.Tuple:
-		var items []*value.Value
-		for _, i := range sliceIndices(len(v.Items), bounds[0], bounds[1], step) {
-			items = append(items, v.Items[i])
-		}
-		return &value.Value{Kind: v.Kind, Items: items}, f.run.grow(0, len(items))
-	case v.IsText():
+	if v.IsText() {
 		runes := []rune(v.Text)
 		var b strings.Builder
 		for _, i := range sliceIndices(len(runes), bounds[0], bounds[1], step) {
@@ -537,7 +539,11 @@ func (e *sliceExpr) of(f *frame, v *value.Value) (object, error) {
 		}
 		return pyStr(b.String()), f.run.grow(b.Len(), 0)
 	}
-	return nil, failf(ErrEvaluate, "%s cannot be sliced", v.TypeName())
+	var items []*value.Value
+	for _, i := range sliceIndices(len(v.Items), bounds[0], bounds[1], step) {
+		items = append(items, v.Items[i])
+	}
+	return &value.Value{Kind: v.Kind, Items: items}, f.run.grow(0, len(items))
 }
 
 // sliceIndices is Python's slice.indices.

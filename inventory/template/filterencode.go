@@ -104,7 +104,7 @@ func filterToJSON(nice bool) filter {
 			}
 			e.itemEnd = ","
 		}
-		v, err := plain(in)
+		v, err := strict(in)
 		if err != nil {
 			return nil, err
 		}

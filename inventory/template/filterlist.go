@@ -234,7 +234,8 @@ func filterReverse(f *frame, in object, args arguments) (object, error) {
 	}
 	reversed := slices.Clone(items)
 	slices.Reverse(reversed)
-	if v, ok := in.(*value.Value); ok && !v.IsText() {
+	_, lenient := in.(*undefined)
+	if v, ok := in.(*value.Value); lenient || ok && !v.IsText() {
 		return pyList(reversed), nil
 	}
 	var b strings.Builder

@@ -69,17 +69,26 @@ func (f *frame) filter(name string, in object, args arguments) (object, error) {
 	if err := f.run.step(); err != nil {
 		return nil, err
 	}
+	if err := f.run.engine.hasFilter(name); err != nil {
+		return nil, err
+	}
+	return f.run.engine.filters[builtinName(name)](f, in, args)
+}
+
+// hasFilter says why a filter cannot be used. Like Jinja, the parser asks
+// already, so that a misspelt name is found wherever it stands.
+func (e *Engine) hasFilter(name string) error {
 	name = builtinName(name)
-	if fn, ok := f.run.engine.filters[name]; ok {
-		return fn(f, in, args)
+	if e.filters[name] != nil {
+		return nil
 	}
 	switch why, known := unsupportedFilters()[name]; {
 	case why != "":
-		return nil, failf(ErrRefused, "filter %s is refused: %s", name, why)
+		return failf(ErrRefused, "filter %s is refused: %s", name, why)
 	case known:
-		return nil, failf(ErrUnsupported, "filter %s is not supported", name)
+		return failf(ErrUnsupported, "filter %s is not supported", name)
 	}
-	return nil, failf(ErrUnsupported, "filter %s is not known", name)
+	return failf(ErrUnsupported, "filter %s is not known", name)
 }
 
 // onValue is a filter without parameters of something that is defined.
@@ -157,7 +166,7 @@ func filterInt(_ *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +204,7 @@ func filterFloat(_ *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +259,7 @@ func filterAbs(_ *frame, in object, args arguments) (object, error) {
 	if _, err := args.bind("abs"); err != nil {
 		return nil, err
 	}
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +286,7 @@ func filterRound(_ *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func filterIndent(f *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}

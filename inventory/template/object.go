@@ -97,6 +97,14 @@ func plain(o object) (*value.Value, error) {
 	return nil, failf(ErrUnsupported, "%s is not supported as a value", typeName(o))
 }
 
+// strict is plain, for what even Jinja's lenient kind of undefined refuses.
+func strict(o object) (*value.Value, error) {
+	if u, ok := o.(*undefined); ok {
+		return nil, u.err()
+	}
+	return plain(o)
+}
+
 // typeName is the Python type, for messages.
 func typeName(o object) string {
 	switch o := o.(type) {

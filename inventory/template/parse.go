@@ -14,12 +14,15 @@ const maxNesting = 100
 // parser is Jinja's (jinja2/parser.py, 3.1). Its errors are errSyntax, and
 // *Error for tags that Jinja knows and oreg does not.
 type parser struct {
+	engine *Engine
 	tokens []token
 	depth  int
+	// unusable is a filter or test that cannot be used.
+	unusable error
 }
 
-func parseTemplate(tokens []token) ([]stmt, error) {
-	p := &parser{tokens: tokens}
+func (e *Engine) parse(tokens []token) ([]stmt, error) {
+	p := &parser{engine: e, tokens: tokens}
 	body, _, err := p.statements()
 	if err != nil {
 		return nil, err
@@ -27,7 +30,7 @@ func parseTemplate(tokens []token) ([]stmt, error) {
 	if p.peek().kind != tokEOF {
 		return nil, errSyntax
 	}
-	return body, nil
+	return body, p.unusable
 }
 
 func (p *parser) peek() token { return p.at(0) }
@@ -483,9 +486,20 @@ func (p *parser) filter(of expr) (expr, error) {
 	}
 	f := &filterExpr{of: of, name: name}
 	if p.isOp("(") {
-		f.args, err = p.callArgs()
+		if f.args, err = p.callArgs(); err != nil {
+			return nil, err
+		}
 	}
-	return f, err
+	p.missing(p.engine.hasFilter(name))
+	return f, nil
+}
+
+// missing keeps the first filter or test that cannot be used, for when the
+// whole template was read: what cannot be read is not even a template.
+func (p *parser) missing(err error) {
+	if p.unusable == nil {
+		p.unusable = err
+	}
 }
 
 func (p *parser) dottedName() (string, error) {
@@ -522,6 +536,7 @@ func (p *parser) test(of expr) (expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.missing(p.engine.hasTest(name))
 	if negated {
 		return &notExpr{t}, nil
 	}

@@ -204,10 +204,14 @@ func (p *parser) target() (string, error) {
 	return name, err
 }
 
-// targets parses "a", "a, b" or "(a, b)".
+// targets parses "a", "a, b" or "(a, b)". Only before "in" and in parentheses
+// a comma may follow the last.
 func (p *parser) targets() (names []string, isTuple bool, err error) {
 	parenthesized := p.skipOp("(")
 	for {
+		if p.isOp("(", "[") {
+			return nil, false, failf(ErrUnsupported, "names in parentheses in an assignment are not supported")
+		}
 		name, err := p.target()
 		if err != nil {
 			return nil, false, err
@@ -217,7 +221,7 @@ func (p *parser) targets() (names []string, isTuple bool, err error) {
 			break
 		}
 		isTuple = true
-		if p.peek().kind != tokName || p.isName("in") {
+		if p.isName("in") || parenthesized && p.isOp(")") {
 			break
 		}
 	}

@@ -28,11 +28,18 @@ func (f *frame) test(name string, in object, args arguments) (bool, error) {
 	if err := f.run.step(); err != nil {
 		return false, err
 	}
-	name = builtinName(name)
-	if fn, ok := f.run.engine.tests[name]; ok {
-		return fn(f, in, args)
+	if err := f.run.engine.hasTest(name); err != nil {
+		return false, err
 	}
-	return false, failf(ErrUnsupported, "test %s is not supported", name)
+	return f.run.engine.tests[builtinName(name)](f, in, args)
+}
+
+// hasTest is hasFilter for tests.
+func (e *Engine) hasTest(name string) error {
+	if e.tests[builtinName(name)] == nil {
+		return failf(ErrUnsupported, "test %s is not supported", name)
+	}
+	return nil
 }
 
 func tests() map[string]test {
@@ -58,8 +65,8 @@ func tests() map[string]test {
 		"iterable": onPlain(func(v *value.Value) bool {
 			return v.IsText() || v.Kind == value.List || v.Kind == value.Tuple || v.Kind == value.Dict || v.Kind == value.Set
 		}),
-		"true":  onPlain(func(v *value.Value) bool { return v.Kind == value.Bool && v.Text == "true" }),
-		"false": onPlain(func(v *value.Value) bool { return v.Kind == value.Bool && v.Text == "false" }),
+		"true":  isBool("true"),
+		"false": isBool("false"),
 		"lower": onString(func(s string) bool { return isCase(s, unicode.IsLower, unicode.IsUpper) }),
 		"upper": onString(func(s string) bool { return isCase(s, unicode.IsUpper, unicode.IsLower) }),
 		"even":  divides(2, 0), "odd": divides(2, 1),
@@ -115,6 +122,15 @@ func ofKind(kinds ...value.Kind) test {
 	}
 }
 
+// isBool is "is true" and "is false", which nothing undefined is.
+func isBool(text string) test {
+	return func(_ *frame, in object, args arguments) (bool, error) {
+		v, ok := in.(*value.Value)
+		_, err := args.bind("the test")
+		return ok && v.Kind == value.Bool && v.Text == text, err
+	}
+}
+
 func onString(fn func(string) bool) test {
 	return func(_ *frame, in object, args arguments) (bool, error) {
 		if _, err := args.bind("the test"); err != nil {
@@ -139,7 +155,7 @@ func isCase(s string, wanted, other func(rune) bool) bool {
 }
 
 func divides(by, rest int64) test {
-	return onPlainError(func(v *value.Value) (bool, error) { return remainder(v, big.NewInt(by), rest) })
+	return onPlainError(func(v *value.Value) (bool, error) { return remainder(v, number{int: big.NewInt(by)}, rest) })
 }
 
 func onPlainError(fn func(*value.Value) (bool, error)) test {
@@ -155,15 +171,13 @@ func onPlainError(fn func(*value.Value) (bool, error)) test {
 	}
 }
 
-func remainder(v *value.Value, by *big.Int, rest int64) (bool, error) {
+func remainder(v *value.Value, by number, rest int64) (bool, error) {
 	n, ok := toNumber(v)
-	switch {
-	case !ok || n.isFloat:
+	if !ok {
 		return false, failf(ErrEvaluate, "the remainder of %s", v.TypeName())
-	case by.Sign() == 0:
-		return false, divisionByZero()
 	}
-	return new(big.Int).Mod(n.int, by).Cmp(big.NewInt(rest)) == 0, nil
+	left, err := arithmetic("%", n, by)
+	return err == nil && equal(left, pyInt(big.NewInt(rest))), err
 }
 
 func testDivisible(_ *frame, in object, args arguments) (bool, error) {
@@ -176,14 +190,14 @@ func testDivisible(_ *frame, in object, args arguments) (bool, error) {
 		return false, err
 	}
 	n, ok := toNumber(by)
-	if !ok || n.isFloat {
+	if !ok {
 		return false, failf(ErrEvaluate, "divisible by %s", by.TypeName())
 	}
 	v, err := plain(in)
 	if err != nil {
 		return false, err
 	}
-	return remainder(v, n.int, 0)
+	return remainder(v, n, 0)
 }
 
 func comparison(op string) test {
@@ -192,11 +206,7 @@ func comparison(op string) test {
 		if err != nil {
 			return false, err
 		}
-		v, err := plain(in)
-		if err != nil {
-			return false, err
-		}
-		return f.compare(op, v, p["b"])
+		return f.compare(op, in, p["b"])
 	}
 }
 
