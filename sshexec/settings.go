@@ -65,7 +65,7 @@ type resolver struct {
 	multi map[string][]option
 
 	// final is set in the second pass that "Match final" asks for.
-	final, finalSeen bool
+	final bool
 	// explicit is set while options come from arguments, where one that we
 	// cannot honour is an error.
 	explicit bool
@@ -115,7 +115,12 @@ func (c *Client) resolveArgs(destination string, args sshArgs, t Target) (*setti
 	for _, f := range files {
 		r.file(f)
 	}
-	if r.finalSeen {
+	if slices.ContainsFunc(files, (*configFile).wantsFinal) {
+		// The host's name is settled before the second pass, in which Host is
+		// matched against it too (as `ssh -vvv` shows).
+		r.first["hostname"] = option{
+			key: "hostname", value: strings.ReplaceAll(r.hostSoFar(), "%", "%%"), source: r.first["hostname"].source,
+		}
 		r.final = true
 		for _, f := range files {
 			r.file(f)
@@ -151,6 +156,9 @@ func (r *resolver) file(f *configFile) {
 
 func (r *resolver) applies(b configBlock) bool {
 	if b.patterns != nil {
+		if r.final {
+			return matchList(r.hostSoFar(), b.patterns)
+		}
 		return matchList(r.alias, b.patterns)
 	}
 	if b.never {
@@ -162,7 +170,6 @@ func (r *resolver) applies(b configBlock) bool {
 		case "all":
 			holds = true
 		case "final":
-			r.finalSeen = true
 			holds = r.final
 		case "host":
 			holds = matchList(strings.ToLower(r.hostSoFar()), lower(m.list))

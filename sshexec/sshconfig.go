@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -169,6 +170,24 @@ func (r *configReader) parse(path, text string, depth int) *configFile {
 func (f *configFile) add(e configEntry) {
 	last := &f.blocks[len(f.blocks)-1]
 	last.entries = append(last.entries, e)
+}
+
+// wantsFinal says whether "Match final" stands anywhere, even where it cannot
+// apply: ssh then reads everything a second time.
+func (f *configFile) wantsFinal() bool {
+	for _, b := range f.blocks {
+		for _, m := range b.match {
+			if m.name == "final" {
+				return true
+			}
+		}
+		for _, e := range b.entries {
+			if slices.ContainsFunc(e.files, (*configFile).wantsFinal) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *configReader) include(paths []string, depth int) ([]*configFile, error) {
