@@ -43,15 +43,12 @@ func TestR1_R8_R14_Skopeo(t *testing.T) {
 		return string(out), err
 	}
 	for _, before := range []string{
-		"",
+		"{}",
 		`{"auths":{"https://` + host + `/v1/":{"auth":"dTpw"}}}`,
 		`{"auths":{"http://` + host + `":{"auth":"dTpw"},"` + host + `":{"username":"1234|svc","identitytoken":"old"}},"credsStore":"","credHelpers":{}}`,
 	} {
-		var existing []byte
-		if before != "" {
-			existing = []byte(before)
-		}
-		out, err := list([]byte("{}" + before)[min(2, 2*len(before)):])
+		existing := []byte(before)
+		out, err := list(existing)
 		require.Error(t, err, "without us it must fail: %s", out)
 		for _, form := range []dockerconfig.Form{dockerconfig.NodeFile, dockerconfig.DockerConfigJSON} {
 			r, err := dockerconfig.Merge(existing, []dockerconfig.Entry{entry(host, "1234|svc", password)}, dockerconfig.Options{Form: form})

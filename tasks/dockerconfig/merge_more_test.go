@@ -80,7 +80,7 @@ func TestR9_RefusesWhatAReaderRejects(t *testing.T) {
 			var malformed *dockerconfig.MalformedError
 			require.ErrorAs(t, err, &malformed)
 			require.Len(t, malformed.Problems, 1)
-			assert.ErrorContains(t, err, tt.problem)
+			require.ErrorContains(t, err, tt.problem)
 			assert.NotContains(t, err.Error(), "c4nary")
 			_, err = dockerconfig.Remove([]byte(tt.content), []string{"r.io"}, dockerconfig.Options{})
 			require.ErrorAs(t, err, &malformed)
@@ -207,7 +207,8 @@ func TestT4_Remove(t *testing.T) {
 	const existing = "{\n  \"auths\": {\n    \"a.io\": {},\n    \"https://R.io/v1/\": {},\n    \"r.io\": {},\n    \"r.io/team\": {}\n  },\n  \"x\": 1.0\n}"
 	r, err := dockerconfig.Remove([]byte(existing), []string{"r.io", "absent.io"}, dockerconfig.Options{})
 	require.NoError(t, err)
-	assert.Equal(t, "{\n  \"auths\": {\n    \"a.io\": {},\n    \"r.io/team\": {}\n  },\n  \"x\": 1.0\n}", string(r.Content))
+	want := "{\n  \"auths\": {\n    \"a.io\": {},\n    \"r.io/team\": {}\n  },\n  \"x\": 1.0\n}"
+	assert.Equal(t, want, string(r.Content))
 	assert.True(t, r.Changed)
 	require.Len(t, r.Notes, 1)
 	assert.Equal(t, dockerconfig.Scoped, r.Notes[0].Kind)
@@ -220,7 +221,8 @@ func TestT4_Remove(t *testing.T) {
 	assert.Nil(t, none.Content)
 	last, err := dockerconfig.Remove([]byte("{\n\t\"auths\": {\n\t\t\"r.io\": {}\n\t}\n}\n"), []string{"r.io"}, dockerconfig.Options{})
 	require.NoError(t, err)
-	assert.Equal(t, "{\n\t\"auths\": {}\n}\n", string(last.Content))
+	want = "{\n\t\"auths\": {}\n}\n"
+	assert.Equal(t, want, string(last.Content))
 }
 
 // TestS1_Diff tells everything but the secrets.

@@ -52,6 +52,7 @@ func names(t *testing.T, dir string) []string {
 func eachShell(t *testing.T, test func(t *testing.T, apply func(nodefile.Request, nodefile.Plan) nodefile.Outcome)) {
 	for name, argv := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			path := tools(t, name)
 			test(t, func(req nodefile.Request, plan nodefile.Plan) nodefile.Outcome {
 				t.Helper()

@@ -173,7 +173,7 @@ func TestR9_BrokenConfig(t *testing.T) {
 		outcome := apply(req, plan(false))
 		failed := failure(t, outcome.Files[0])
 		assert.Equal(t, nodefile.CauseBrokenConfig, failed.Cause)
-		assert.ErrorContains(t, failed, "bad.example.com")
+		require.ErrorContains(t, failed, "bad.example.com")
 		var malformed *dockerconfig.MalformedError
 		require.ErrorAs(t, failed, &malformed)
 		assert.Equal(t, nodefile.CauseBrokenConfig, failure(t, outcome.Files[1]).Cause)

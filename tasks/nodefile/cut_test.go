@@ -215,11 +215,11 @@ func TestGreeting(t *testing.T) {
 	p, _ = start(t, os.Getenv("PATH"), "sh", "-c", "while :; do echo chatter of a broken profile; done")
 	_, err = nodefile.Apply(t.Context(), p, request(file), want("newer"))
 	require.ErrorAs(t, err, &failed)
-	assert.ErrorContains(t, failed, "prints without end")
+	require.ErrorContains(t, failed, "prints without end")
 
 	p, _ = start(t, os.Getenv("PATH"), "sh", "-c", "echo 'This account is currently not available.'; exit 1")
 	_, err = nodefile.Apply(t.Context(), p, request(file), want("newer"))
 	require.ErrorAs(t, err, &failed)
-	assert.ErrorContains(t, failed, "ended before its answer")
+	require.ErrorContains(t, failed, "ended before its answer")
 	assert.Equal(t, "new", read(t, file))
 }

@@ -48,7 +48,10 @@ func (n node) read(req nodefile.Request) []nodefile.Present {
 
 func eachNode(t *testing.T, test func(t *testing.T, n node)) {
 	for name, argv := range shells(t) {
-		t.Run(name, func(t *testing.T) { test(t, node{t: t, path: tools(t, name), argv: argv}) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, node{t: t, path: tools(t, name), argv: argv})
+		})
 	}
 }
 

@@ -146,7 +146,7 @@ func TestS2_PlantedLink(t *testing.T) {
 			p, _ := start(t, wrapped(t, map[string]string{"rm": "exit 1"}), argv...)
 			outcome, err := nodefile.Apply(t.Context(), p, request(file), want("new"))
 			require.NoError(t, err)
-			failure(t, outcome.Files[0])
+			assert.Equal(t, nodefile.CauseNotAFile, failure(t, outcome.Files[0]).Cause)
 			assert.Equal(t, "untouched", read(t, victim))
 			assert.Equal(t, "old", read(t, file))
 		})
