@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"oreg/inventory/secret"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/kube"
+	"oreg/tasks/secretfile"
 )
 
 // Content is what a new secret is made of, byte for byte.
@@ -62,89 +61,10 @@ func LoginContent(e dockerconfig.Entry, email string) *Content {
 	return &Content{Type: corev1.SecretTypeDockerConfigJson, Data: data}
 }
 
-// File is a file that a secret is to be made of.
-type File struct {
-	// Name is the secret's name in a manifest; empty otherwise.
-	Name    string
-	Content Content
-	// Entries are the logins in it, to be merged into a secret that exists.
-	Entries []dockerconfig.Entry
-}
-
-// FileError is a file that no working pull secret can be made of.
-type FileError struct {
-	Name, Message, Hint string
-	Err                 error
-}
-
-func (e *FileError) Error() string { return e.Name + ": " + e.Message }
-
-// Unwrap returns the underlying error.
-func (e *FileError) Unwrap() error { return e.Err }
-
-// ReadFile recognises a config.json, a .dockercfg and a Secret manifest of
-// either (YAML or JSON), as the registry's service-account page offers it. name
-// stands for the file in messages. A file without logins, for example that of
-// a laptop whose logins are in a credential store, is a [*FileError]; so is one
-// that a reader would reject.
-func ReadFile(name string, data []byte) (File, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	fail := func(err error, hint, format string, args ...any) (File, error) {
-		return File{}, &FileError{Name: name, Message: fmt.Sprintf(format, args...), Hint: hint, Err: err}
-	}
-	var f File
-	if manifest := parseManifest(data); manifest != nil {
-		key, _, ok := dataKey(manifest.Type)
-		if !ok {
-			return fail(nil, "", "a Secret manifest of type %q: expected %s or %s", manifest.Type, corev1.SecretTypeDockerConfigJson, corev1.SecretTypeDockercfg)
-		}
-		f.Name, f.Content.Type, f.Content.Data = manifest.Name, manifest.Type, manifest.Data[key]
-		if text, ok := manifest.StringData[key]; ok {
-			f.Content.Data = []byte(text)
-		}
-		if len(f.Content.Data) == 0 {
-			return fail(nil, "", "a Secret manifest without %q", key)
-		}
-	} else {
-		f.Content = Content{Type: corev1.SecretTypeDockerConfigJson, Data: data}
-		if dockerconfig.DetectForm(data) == dockerconfig.DockerCfg {
-			f.Content.Type = corev1.SecretTypeDockercfg
-		}
-	}
-	_, form, _ := dataKey(f.Content.Type)
-	logins, err := dockerconfig.Entries(f.Content.Data, form)
-	if err != nil {
-		return fail(err, "", "%v", err)
-	}
-	var without []string
-	for _, l := range logins {
-		switch {
-		case l.Token:
-			// Only the docker client can use one: it is carried along.
-		case l.User == "" || l.Password.IsZero():
-			without = append(without, l.Key)
-		default:
-			f.Entries = append(f.Entries, dockerconfig.Entry{Key: l.Key, User: l.User, Password: l.Password})
-		}
-	}
-	slices.Sort(without)
-	if len(without) > 0 {
-		return fail(nil, "log in with the credential store switched off (an empty config.json in a folder of its own, docker --config DIR login), or give --username and --password-stdin",
-			"no login for %s: it is in a credential store, and a cluster cannot ask that", strings.Join(without, ", "))
-	}
-	if len(f.Entries) == 0 {
-		return fail(nil, "", "there is no login in it that a cluster could use")
-	}
-	return f, nil
-}
-
-// parseManifest returns nil for what is no Secret manifest.
-func parseManifest(data []byte) *corev1.Secret {
-	var manifest corev1.Secret
-	if err := yaml.Unmarshal(data, &manifest); err != nil || manifest.Kind != "Secret" || manifest.APIVersion != "v1" {
-		return nil
-	}
-	return &manifest
+// FileContent is what `kubectl create secret generic` makes of a file, and what
+// `kubectl create -f` makes of a manifest.
+func FileContent(f secretfile.File) *Content {
+	return &Content{Type: corev1.SecretType(f.Type), Data: f.Data}
 }
 
 // parallel is how many namespaces are worked on at once.

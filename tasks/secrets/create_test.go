@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"testing"
@@ -14,63 +13,14 @@ import (
 
 	"oreg/inventory/secret"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/secretfile"
 )
-
-func TestReadFile(t *testing.T) {
-	config := `{"auths": {"registry.example.com": {"auth": "dTpw"}}}` + "\n"
-	manifest := "apiVersion: v1\nkind: Secret\nmetadata:\n  name: 1234-svc-pull-secret\ndata:\n  .dockerconfigjson: " +
-		base64.StdEncoding.EncodeToString([]byte(config)) + "\ntype: kubernetes.io/dockerconfigjson\n"
-	for name, tt := range map[string]struct {
-		data string
-		want File
-	}{
-		"config.json":      {config, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
-		"with a BOM":       {"\xef\xbb\xbf" + config, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
-		".dockercfg":       {`{"registry.example.com":{"auth":"dTpw"}}`, File{Content: Content{corev1.SecretTypeDockercfg, []byte(`{"registry.example.com":{"auth":"dTpw"}}`)}}},
-		"a manifest":       {manifest, File{Name: "1234-svc-pull-secret", Content: Content{corev1.SecretTypeDockerConfigJson, []byte(config)}}},
-		"with stringData":  {`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"n"},"type":"kubernetes.io/dockercfg","stringData":{".dockercfg":"{\"registry.example.com\":{\"auth\":\"dTpw\"}}"}}`, File{Name: "n", Content: Content{corev1.SecretTypeDockercfg, []byte(`{"registry.example.com":{"auth":"dTpw"}}`)}}},
-		"token beside one": {`{"auths":{"registry.example.com":{"auth":"dTpw"},"t.example.com":{"auth":"dTo=","identitytoken":"x"}}}`, File{Content: Content{corev1.SecretTypeDockerConfigJson, []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"},"t.example.com":{"auth":"dTo=","identitytoken":"x"}}}`)}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := ReadFile(name, []byte(tt.data))
-			require.NoError(t, err)
-			tt.want.Entries = []dockerconfig.Entry{{Key: registry, User: "u", Password: secret.New("p")}}
-			assert.Equal(t, tt.want, got)
-		})
-	}
-}
-
-func TestR10_ReadFileRefusesWhatHoldsNoLogin(t *testing.T) {
-	for name, tt := range map[string]struct{ data, says string }{
-		"laptop with a store":  {`{"auths":{"registry.example.com":{}},"credsStore":"desktop"}`, "no login for registry.example.com"},
-		"half in a store":      {`{"auths":{"a.example.com":{"auth":"dTpw"},"b.example.com":{}},"credHelpers":{"b.example.com":"x"}}`, "no login for b.example.com"},
-		"C7 empty":             {``, "the file is empty"},
-		"C7 empty object":      {`{}`, "no login"},
-		"C7 null":              {`null`, "no login"},
-		"C7 empty auths":       {`{"auths":{}}`, "no login"},
-		"C7 text":              {`my-password-1234`, "not JSON"},
-		"R9 malformed":         {`{"auths":{"a.example.com":{"auth":"bXktcGFzc3dvcmQ="}}}`, "a.example.com"},
-		"an opaque manifest":   {"apiVersion: v1\nkind: Secret\ntype: Opaque\ndata: {a: Yg==}\n", `type "Opaque"`},
-		"a manifest of nobody": {"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockercfg\n", `without ".dockercfg"`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := ReadFile("pull.json", []byte(tt.data))
-			var bad *FileError
-			require.ErrorAs(t, err, &bad)
-			require.ErrorContains(t, err, "pull.json: ")
-			require.ErrorContains(t, err, tt.says)
-			for _, canary := range []string{"my-password", "bXktcGFzc3dvcmQ"} {
-				assert.NotContains(t, err.Error(), canary)
-			}
-		})
-	}
-}
 
 func TestC8_CreateInManyNamespaces(t *testing.T) {
 	client := fake.NewClientset()
-	file, err := ReadFile("f", []byte(`{"auths": {"registry.example.com": {"username":"u","password":"p"}}}`))
+	file, err := secretfile.Read("f", []byte(`{"auths": {"registry.example.com": {"username":"u","password":"p"}}}`))
 	require.NoError(t, err)
-	job := Job{Name: "pull", Run: testRun, New: &file.Content, Entries: file.Entries}
+	job := Job{Name: "pull", Run: testRun, New: FileContent(file), Entries: file.Entries}
 	var namespaces []string
 	for i := range 30 {
 		namespaces = append(namespaces, fmt.Sprintf("ns%d", i))
@@ -88,14 +38,14 @@ func TestC8_CreateInManyNamespaces(t *testing.T) {
 	assert.Empty(t, writes(client))
 	o, err := client.CoreV1().Secrets("ns7").Get(t.Context(), "pull", metav1.GetOptions{})
 	require.NoError(t, err)
-	assert.Equal(t, file.Content.Data, o.Data[corev1.DockerConfigJsonKey], "as it stands in the file")
+	assert.Equal(t, file.Data, o.Data[corev1.DockerConfigJsonKey], "as it stands in the file")
 }
 
 func TestCreateOverAnExistingSecretKeepsWhatIsNotOurs(t *testing.T) {
 	client := fake.NewClientset(dockercfg("pull", `{"other.example.com":{"auth":"bzpv"}}`))
-	file, err := ReadFile("f", []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"}}}`))
+	file, err := secretfile.Read("f", []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"}}}`))
 	require.NoError(t, err)
-	r := Put(t.Context(), client, Job{Namespace: DefaultNamespace, Name: "pull", Run: testRun, New: &file.Content, Entries: file.Entries})
+	r := Put(t.Context(), client, Job{Namespace: DefaultNamespace, Name: "pull", Run: testRun, New: FileContent(file), Entries: file.Entries})
 	require.NoError(t, r.Err)
 	o := stored(t, client, "pull")
 	assert.Equal(t, corev1.SecretTypeDockercfg, o.Type)
@@ -123,9 +73,9 @@ func TestC8_NamespacesBySelector(t *testing.T) {
 func TestC5_ReplaceNeedsAWordForEachRemoval(t *testing.T) {
 	content := `{"auths":{"cloud.openshift.com":{"auth":"dTpw"},"arosvc.azurecr.io":{"auth":"dTpw"},"quay.io":{"auth":"dTpvbGQ="}}}`
 	client := fake.NewClientset(dockerconfigjson("pull-secret", content))
-	file, err := ReadFile("f", []byte("{\n  \"auths\": {\"quay.io\": {\"auth\": \"dTpw\"}, \"cloud.openshift.com\": {\"auth\": \"dTpw\"}}\n}\n"))
+	file, err := secretfile.Read("f", []byte("{\n  \"auths\": {\"quay.io\": {\"auth\": \"dTpw\"}, \"cloud.openshift.com\": {\"auth\": \"dTpw\"}}\n}\n"))
 	require.NoError(t, err)
-	job := Job{Namespace: DefaultNamespace, Name: "pull-secret", Run: testRun, New: &file.Content, Shared: true, Backup: true}
+	job := Job{Namespace: DefaultNamespace, Name: "pull-secret", Run: testRun, New: FileContent(file), Shared: true, Backup: true}
 	r := Replace(t.Context(), client, job, nil)
 	var removal *RemovalError
 	require.ErrorAs(t, r.Err, &removal)

@@ -21,7 +21,7 @@ type Job struct {
 	Namespace, Name string
 	Entries         []dockerconfig.Entry
 	// New is what a secret that does not exist yet is made of, as it stands;
-	// without it, of the entries. See [ReadFile].
+	// without it, of the entries. See [LoginContent] and [FileContent].
 	New *Content
 	// Run is the id that a changed secret is marked with. It has letters,
 	// digits, '-', '.' and '_' only, and at most 63 of them.

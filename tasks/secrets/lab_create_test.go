@@ -15,6 +15,7 @@ import (
 	"oreg/inventory/secret"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/kube/kubetest"
+	"oreg/tasks/secretfile"
 )
 
 // createLikeKubectl runs each documented way to make a pull secret by kubectl
@@ -53,9 +54,9 @@ func (a realAPI) createLikeKubectl(t *testing.T) {
 			if tt.content == "" {
 				job.New, job.Entries = LoginContent(login, "e@example.com"), []dockerconfig.Entry{login}
 			} else {
-				file, err := ReadFile("f", []byte(tt.content))
+				file, err := secretfile.Read("f", []byte(tt.content))
 				require.NoError(t, err)
-				job.New, job.Entries = &file.Content, file.Entries
+				job.New, job.Entries = FileContent(file), file.Entries
 			}
 			require.NoError(t, Put(t.Context(), a.client, job).Err)
 			theirs := job

@@ -42,6 +42,7 @@ func TestRealAPI(t *testing.T) {
 			t.Run("C6_twenty_appends", real.appends)
 			t.Run("C6_processes", real.processes)
 			t.Run("quota", real.quota)
+			t.Run("webhook", real.webhook)
 			t.Run("forbidden", real.forbidden)
 			t.Run("namespace missing", real.namespaceMissing)
 			t.Run("namespace being deleted", real.terminating)
