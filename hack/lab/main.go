@@ -19,7 +19,8 @@
 //	lab build            build kube-apiserver now (up does it too), with progress
 //
 // Flags of up: --dir D (default $XDG_RUNTIME_DIR/oreg-lab, else $TMPDIR/oreg-lab-UID), --nodes N
-// (3), --node-kind inprocess|sshd, --isolation auto|namespace|none (in-process nodes), --latency D,
+// (3), --node-kind inprocess|sshd, --netns (each sshd node has a network namespace of its own: see
+// below), --isolation auto|namespace|none (in-process nodes), --latency D,
 // --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
 // under strace: every execve with argv and environment goes to the node's "trace" file),
 // --kube=true|false, --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
@@ -53,6 +54,7 @@
 //	                                        // registry (in-process nodes see certs_dir there)
 //	        "data_dir":"/var/lib/origin",   // as oreg must name it: the path in root where isolation is "none"
 //	        "docker_dir":"/root/.docker",
+//	        "netns":false,                  // has a network of its own
 //	        "pid":4712,                     // of sshd; 0 in-process or stopped
 //	        "log":"DIR/nodes/n1/log.jsonl","trace":"","running":true}],
 //	 "kubernetes":{"server":"https://127.9.8.250:6443","kubeconfig":"DIR/kube/admin.kubeconfig",
@@ -69,6 +71,11 @@
 //	lab ctl node log NAME | reset NAME | count NAME [EVENT]           events: connect auth exec forward
 //	        count without an event counts connections; NAME may be "all", here and above
 //	lab ctl node ps NAME                                              (sshd) argv and environment of its processes
+//	lab ctl [--stdin] node exec NAME -- COMMAND                       as root inside the node, beside its SSH server
+//	lab ctl node block NAME REGISTRY|api|ADDRESS[:PORT] [--how reject|drop|unreachable]   (own network) its firewall:
+//	        connection refused, silence, or no route to host
+//	lab ctl node unblock NAME REGISTRY|api|ADDRESS[:PORT]
+//	lab ctl node name NAME HOSTNAME [ADDRESS]                         (sshd) its /etc/hosts; without address: forget it
 //	lab ctl registry add NAME [--auth A] [--tls T] | remove|stop|start NAME
 //	lab ctl registry log NAME | reset NAME
 //	lab ctl registry count NAME [all|authenticated|failed|anonymous]  (default all)
@@ -88,6 +95,15 @@
 // requests that carried a credential and were not refused. A node's record: {"time","event",
 // "user","remote","detail"}; of an sshd node the detail of exec is not the command, which sshd does
 // not tell.
+//
+// # Networks of their own
+//
+// With --netns a node's network is a namespace with a loopback interface alone. The lab makes its
+// own addresses (registries, realm, API, other nodes) mean the same inside, connection by
+// connection, so that a certificate or an inventory is right from everywhere; a part that is stopped
+// is refused inside too. Nothing else can be reached from there, and names are those of the node's
+// /etc/hosts alone: its resolver asks nobody. The node's sshd answers outside at its usual address,
+// but sees all its clients come from 127.0.0.1.
 //
 // # What is not like the real thing
 //
@@ -211,13 +227,14 @@ func state(_ context.Context, args []string, sys system) error {
 
 func ctl(ctx context.Context, args []string, sys system) error {
 	flags, dir := newFlags("ctl", sys)
+	stdin := flags.Bool("stdin", false, "give standard input to the command of node exec")
 	// The command's own flags are for the lab.
 	flags.SetInterspersed(false)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	req := site.Request{Args: flags.Args()}
-	if len(req.Args) > 1 && req.Args[0] == "registry" && req.Args[1] == "passwd" {
+	if *stdin || len(req.Args) > 1 && req.Args[0] == "registry" && req.Args[1] == "passwd" {
 		raw, err := io.ReadAll(sys.stdin)
 		if err != nil {
 			return err

@@ -46,6 +46,7 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	flags.StringArrayVar(&o.cfg.Node.SSHDOptions, "sshd-option", nil, "a line of sshd_config; repeatable")
 	flags.StringSliceVar(&o.cfg.Node.HostKeyTypes, "host-key-types", []string{"ed25519", "ecdsa"}, "ed25519, ecdsa, rsa")
 	flags.BoolVar(&o.cfg.Node.Trace, "trace", false, "run sshd nodes under strace")
+	flags.BoolVar(&o.cfg.Node.NetNS, "netns", false, "give each sshd node a network namespace of its own")
 	flags.BoolVar(&o.cfg.Kube, "kube", true, "start the Kubernetes API")
 	flags.StringVar(&o.kubeBinary, "kube-apiserver", "", "a built kube-apiserver to use instead of building it")
 	flags.StringVar(&o.cache, "cache", filepath.Join(cache, "oreg-lab"), "folder for the built kube-apiserver")

@@ -42,6 +42,7 @@ func Programs() []Program {
 		{Name: "gcc", Package: "gcc", Others: []string{"clang"}, For: "go test -race, which needs cgo"},
 		{Name: "/usr/include/stdlib.h", Package: "libc6-dev", For: "go test -race, which needs cgo"},
 		{Name: "ip", Package: "iproute2", For: "network namespaces"},
+		{Name: "curl", Package: "curl", For: "asking from inside a node"},
 		{Name: "iptables", Package: "iptables", For: "nodes that a firewall keeps from a registry"},
 		{Name: "nsenter", Package: "util-linux", For: "commands run inside a node"},
 		{Name: "debootstrap", Package: "debootstrap", For: "nodes that are full machines"},

@@ -22,9 +22,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"oreg/hack/lab/netns"
 )
 
 // EnterVerb is the first argument by which the lab's program is told to call [Enter].
@@ -37,6 +40,7 @@ type Spec struct {
 	Hostname string `json:"hostname"` // of the namespace
 	Seed     string `json:"seed"`     // a folder whose content lies over /etc; empty for none
 	Certs    string `json:"certs"`    // a folder in place of /etc/docker/certs.d; empty for none
+	NetNS    string `json:"netns"`    // a network namespace by its path; empty for the machine's own
 	Machine  bool   `json:"machine"`  // also /run, /home, /tmp, /var/tmp of its own, and processes: argv is process 1
 }
 
@@ -116,6 +120,13 @@ func Enter(args []string) error {
 	var spec Spec
 	if err := json.Unmarshal([]byte(args[0]), &spec); err != nil {
 		return fmt.Errorf("reading the specification: %w", err)
+	}
+	if spec.NetNS != "" {
+		// Exec carries the namespaces of the thread that calls it.
+		runtime.LockOSThread()
+		if err := netns.Enter(spec.NetNS); err != nil {
+			return err
+		}
 	}
 	if err := mountAll(spec); err != nil {
 		return err

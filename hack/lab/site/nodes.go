@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"oreg/hack/lab/etc"
 	"oreg/hack/lab/nodes"
 	"oreg/hack/lab/private"
 	"oreg/hack/lab/record"
@@ -45,6 +46,7 @@ type NodeOptions struct {
 	SSHDOptions  []string // lines of sshd_config, before the lab's own: sshd takes the first value
 	HostKeyTypes []string
 	Trace        bool
+	NetNS        bool // of sshd nodes: a network of its own for each
 }
 
 func nodeAccounts(marker string) []NodeAccount {
@@ -69,6 +71,8 @@ type node struct {
 	kind      string
 	isolation string
 	groups    []string
+	net       *network      // nil where it shares the machine's
+	inside    *private.Spec // of an in-process node with files of its own
 	root      string
 	certs     string // its own /etc/docker/certs.d; empty where it shares the lab's
 	logPath   string
@@ -76,17 +80,11 @@ type node struct {
 	hostKeys  []string
 }
 
-func (n *node) stop() {
-	if n.server != nil {
-		n.server.Stop()
-	}
-}
-
 func (n *node) state() NodeState {
 	s := NodeState{
 		Name: n.name, Kind: n.kind, Isolation: n.isolation, Groups: n.groups, HostKeys: n.hostKeys,
 		Address: n.Addr().IP.String(), Port: n.Addr().Port, Root: n.root,
-		DataDir: "/var/lib/origin", DockerDir: "/root/.docker", Log: n.logPath, Running: n.Running(),
+		DataDir: "/var/lib/origin", DockerDir: "/root/.docker", NetNS: n.net != nil, Log: n.logPath, Running: n.Running(),
 	}
 	if n.isolation == isolationNone {
 		s.DataDir, s.DockerDir = filepath.Join(n.root, s.DataDir), filepath.Join(n.root, s.DockerDir)
@@ -182,7 +180,7 @@ func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) 
 		err = fmt.Errorf("node kind %q: expected %s or %s", kind, KindInProcess, KindSSHD)
 	}
 	if err != nil {
-		return nil, errors.Join(err, n.log.Close())
+		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
 }
@@ -191,6 +189,7 @@ func (l *Lab) inProcess(n *node, i int, keys []*sshKey) (server, error) {
 	shell := nodes.Shell{Root: n.root, Grace: 2 * time.Second}
 	if n.isolation == isolationNamespace {
 		spec := private.Spec{Self: l.cfg.Self, Root: n.root, Hostname: n.name, Certs: l.path("certs.d")}
+		n.inside = &spec
 		shell.Wrap = func(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 			return private.Command(ctx, spec, argv...)
 		}
@@ -206,15 +205,19 @@ func (l *Lab) inProcess(n *node, i int, keys []*sshKey) (server, error) {
 	for _, a := range l.state.Accounts {
 		cfg.Passwords[a.User] = a.Password
 	}
-	return nodes.Start(l.ctx, cfg)
+	return started(nodes.Start(l.ctx, cfg))
 }
 
 func (l *Lab) sshd(n *node, i int, dir string, keys []*sshKey) (server, error) {
 	if err := l.giveCerts(n); err != nil {
 		return nil, err
 	}
+	address, port, ns, err := l.giveNetwork(n, i, l.cfg.Node.NetNS)
+	if err != nil {
+		return nil, err
+	}
 	cfg := sshd.Config{
-		Name: n.name, Address: l.subnet.node(i), Dir: dir, Root: n.root, Certs: n.certs, Self: l.cfg.Self,
+		Port: port, NetNS: ns, Name: n.name, Address: address, Dir: dir, Root: n.root, Certs: n.certs, Self: l.cfg.Self,
 		AuthorizedKey: l.clientKey.line(), Options: l.cfg.Node.SSHDOptions, Trace: l.cfg.Node.Trace,
 		Log: n.log, Now: l.cfg.Now,
 	}
@@ -226,9 +229,33 @@ func (l *Lab) sshd(n *node, i int, dir string, keys []*sshKey) (server, error) {
 		cfg.HostKeys = append(cfg.HostKeys, private)
 	}
 	for _, a := range l.state.Accounts {
-		cfg.Accounts = append(cfg.Accounts, sshd.Account{User: a.User, Password: a.Password, Sudo: a.Sudo})
+		cfg.Accounts = append(cfg.Accounts, etc.Account{User: a.User, Password: a.Password, Sudo: a.Sudo})
 	}
-	return sshd.Start(l.ctx, cfg)
+	return started(sshd.Start(l.ctx, cfg))
+}
+
+// started turns no node into no server: an interface that holds a nil pointer is not nil.
+func started[N interface {
+	comparable
+	server
+}](n N, err error) (server, error) {
+	var none N
+	if n == none {
+		return nil, err
+	}
+	return n, err
+}
+
+// giveNetwork is where a node is to listen: on a free port, or on one of a network of its own.
+func (l *Lab) giveNetwork(n *node, i int, own bool) (address string, port int, ns string, err error) {
+	address = l.subnet.node(i)
+	if !own {
+		return address, 0, "", nil
+	}
+	if n.net, err = newNetwork(address); err != nil {
+		return "", 0, "", err
+	}
+	return address, n.net.addr.Port, n.net.ns.Path(), nil
 }
 
 func (l *Lab) node(name string) *node {

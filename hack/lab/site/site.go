@@ -142,7 +142,7 @@ func (l *Lab) progress(format string, args ...any) {
 // refresh writes what depends on the parts: the state document, inventories and known_hosts.
 func (l *Lab) refresh() error {
 	s := l.snapshot()
-	var errs []error
+	errs := []error{l.mirrorAll()}
 	for path, text := range map[string]string{
 		s.Inventory: inventory(s, false), s.InventoryWrong: inventory(s, true), s.KnownHosts: knownHosts(s),
 	} {
@@ -198,7 +198,7 @@ func (l *Lab) Close() error {
 		errs = append(errs, r.Close())
 	}
 	for _, n := range l.nodes {
-		errs = append(errs, n.log.Close())
+		errs = append(errs, n.close())
 	}
 	l.nodes, l.registries, l.kube = nil, nil, nil
 	if l.logFile != nil {

@@ -59,7 +59,7 @@ func (l *Lab) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	var out bytes.Buffer
 	reply := Reply{}
-	if err := l.Control(&out, req); err != nil {
+	if err := l.Control(r.Context(), &out, req); err != nil {
 		reply.Error = err.Error()
 	}
 	reply.Output = out.String()

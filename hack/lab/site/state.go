@@ -68,6 +68,7 @@ type NodeState struct {
 	Root      string   `json:"root"`
 	DataDir   string   `json:"data_dir"`
 	DockerDir string   `json:"docker_dir"`
+	NetNS     bool     `json:"netns"`
 	PID       int      `json:"pid"`
 	Log       string   `json:"log"`
 	Trace     string   `json:"trace"`

@@ -21,32 +21,27 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"oreg/hack/lab/etc"
 	"oreg/hack/lab/nodes"
 	"oreg/hack/lab/private"
 	"oreg/hack/lab/record"
 )
 
-// Account is a user that the node has besides those of the machine (root is changed, not added).
-type Account struct {
-	User     string
-	Password string
-	Sudo     string // "", nopasswd or password
-}
-
 // Config says what a node is.
 type Config struct {
 	Name          string
 	Address       string   // loopback address
+	Port          int      // 0 takes a free one
+	NetNS         string   // path of its network namespace; empty for the machine's own
 	Dir           string   // for its configuration and logs
 	Root          string   // its private files, made by private.Prepare
 	Certs         string   // its /etc/docker/certs.d
 	Self          string   // the lab's program
 	HostKeys      [][]byte // private keys as OpenSSH writes them
 	AuthorizedKey string   // accepted for every account
-	Accounts      []Account
+	Accounts      []etc.Account
 	Options       []string // lines of sshd_config that go before ours
 	Trace         bool     // run under strace and write every execve to TracePath
 	Log           *record.Log[nodes.Event]
@@ -69,21 +64,39 @@ const startTimeout = 60 * time.Second
 
 // Start starts a node. It runs until Stop, the end of ctx or the death of this process.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
-	n := &Node{cfg: cfg}
-	// sshd cannot take a listening socket, so a free port is found and given up again. Nobody else
-	// uses an address of the lab's.
-	ln, err := net.Listen("tcp", net.JoinHostPort(cfg.Address, "0"))
+	n := &Node{cfg: cfg, addr: &net.TCPAddr{IP: net.ParseIP(cfg.Address), Port: cfg.Port}}
+	if cfg.Port == 0 {
+		// sshd cannot take a listening socket, so a free port is found and given up again. Nobody else
+		// uses an address of the lab's.
+		ln, err := net.ListenTCP("tcp", n.addr)
+		if err != nil {
+			return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+		}
+		n.addr = ln.Addr().(*net.TCPAddr)
+		if err := ln.Close(); err != nil {
+			return nil, err
+		}
+	}
+	err := etc.Write(etc.Config{
+		Name: cfg.Name, Listen: n.addr, HostKeys: cfg.HostKeys, AuthorizedKey: cfg.AuthorizedKey,
+		Accounts: cfg.Accounts, Options: cfg.Options, Offline: cfg.NetNS != "",
+	}, "/etc", n.seed(), cfg.Root)
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
 	}
-	n.addr = ln.Addr().(*net.TCPAddr)
-	if err := ln.Close(); err != nil {
-		return nil, err
-	}
-	if err := n.writeSeed(); err != nil {
-		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
-	}
 	return n, n.Restart(ctx)
+}
+
+// seed is the folder whose content lies over the node's /etc.
+func (n *Node) seed() string { return filepath.Join(n.cfg.Dir, "etc") }
+
+// SetHost changes the node's /etc/hosts; see [etc.SetHost].
+func (n *Node) SetHost(name, address string) error {
+	err := etc.SetHost(filepath.Join(n.seed(), "hosts"), name, address) // for the next start
+	if pid := n.PID(); pid != 0 {
+		err = errors.Join(err, etc.SetHost(fmt.Sprintf("/proc/%d/root/etc/hosts", pid), name, address))
+	}
+	return err
 }
 
 // Restart starts a stopped node again, on the same port.
@@ -99,7 +112,7 @@ func (n *Node) Restart(ctx context.Context) error {
 			return errors.New("sshd not found: install openssh-server (`lab deps`)")
 		}
 	}
-	argv := []string{server, "-D", "-e", "-f", "/etc/ssh/lab_sshd_config"}
+	argv := []string{server, "-D", "-e", "-f", etc.SSHDConfig}
 	var trace *os.File
 	if n.cfg.Trace {
 		strace, err := exec.LookPath("strace")
@@ -114,7 +127,7 @@ func (n *Node) Restart(ctx context.Context) error {
 		argv = append([]string{strace, "-f", "-q", "-o", "/dev/fd/3", "-A", "-e", "trace=execve", "-v", "-s", "1000000"}, argv...)
 	}
 	cmd, err := private.Command(ctx, private.Spec{
-		Self: n.cfg.Self, Root: n.cfg.Root, Hostname: n.cfg.Name, Seed: n.seed(), Certs: n.cfg.Certs, Machine: true,
+		Self: n.cfg.Self, Root: n.cfg.Root, Hostname: n.cfg.Name, Seed: n.seed(), Certs: n.cfg.Certs, NetNS: n.cfg.NetNS, Machine: true,
 	}, argv...)
 	if err != nil {
 		return err
@@ -219,22 +232,6 @@ func (n *Node) TracePath() string {
 		return ""
 	}
 	return filepath.Join(n.cfg.Dir, "execve.trace")
-}
-
-// Signal sends a signal to every process of the node: SIGSTOP makes it a peer that is silent, which
-// is not the same as one that is gone.
-func (n *Node) Signal(sig syscall.Signal) error {
-	processes, err := n.Processes()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, p := range processes {
-		if err := syscall.Kill(p.PID, sig); !errors.Is(err, syscall.ESRCH) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func lastLine(path string) string {

@@ -1,4 +1,5 @@
-package sshd
+// Package procs looks at the processes of a node from outside: those of a process-id namespace.
+package procs
 
 import (
 	"bytes"
@@ -18,9 +19,8 @@ type Process struct {
 	Environ []string `json:"environ"`
 }
 
-// Processes lists the processes of the node; none while it is stopped.
-func (n *Node) Processes() ([]Process, error) {
-	pid := n.PID()
+// Of lists the processes in the namespace of process pid; none for 0.
+func Of(pid int) ([]Process, error) {
 	if pid == 0 {
 		return nil, nil
 	}
@@ -47,6 +47,22 @@ func (n *Node) Processes() ([]Process, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// Signal sends a signal to every process in the namespace of process pid: SIGSTOP makes a node a
+// peer that is silent, which is not the same as one that is gone.
+func Signal(pid int, sig syscall.Signal) error {
+	list, err := Of(pid)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range list {
+		if err := syscall.Kill(p.PID, sig); !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func process(dir string) (Process, error) {
