@@ -3,8 +3,10 @@
 set -euo pipefail
 bin=$1
 cd "$(dirname "$0")/.."
-export OREG_BIN=$bin/oreg OREG_LAB=$bin/lab
-fuzztime=${FUZZTIME:-3s}
+export OREG_LAB=$bin/lab
+# Counted and not timed: a timed run that ends on a busy machine may report
+# its own deadline as a failure.
+fuzztime=${FUZZTIME:-2000x}
 
 echo "== unit tests and tests on real parts"
 go test -race -tags lab -timeout 40m ./...

@@ -75,8 +75,10 @@ func (a *app) checker(ctx context.Context, cluster *inventory.Cluster) *validate
 		HostCertsDirs: []string{validate.DefaultHostCertsDir},
 		AllowRealms:   a.allowRealms,
 		Proxy:         validate.NewProxy(cluster.Proxy, a.getenv),
-		UserAgent:     "oreg/" + buildVersion(),
-		Now:           a.now,
+		// A node's way out is the inventory's; this machine's is none of it.
+		NodeProxy: validate.NewProxy(cluster.Proxy, func(string) string { return "" }),
+		UserAgent: "oreg/" + buildVersion(),
+		Now:       a.now,
 		Log: func(verbosity int, message string) {
 			level := slog.LevelInfo
 			if verbosity > 1 {
