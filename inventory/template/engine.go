@@ -28,9 +28,11 @@ type Engine struct {
 	opts      Options
 	syntax    *syntax
 	singleVar *regexp.Regexp
+	format    *formatSyntax
 	filters   map[string]filter
 	tests     map[string]test
 	globals   map[string]object
+	methods   map[value.Kind]map[string]method
 }
 
 // New returns an engine.
@@ -39,7 +41,8 @@ func New(opts Options) *Engine {
 		opts: opts, syntax: newSyntax(),
 		// Templar.SINGLE_VAR
 		singleVar: regexp.MustCompile(`^\{\{` + blank + `*([\pL\p{N}_]*)` + blank + `*\}\}\n?$`),
-		filters:   filters(), tests: tests(), globals: globals(),
+		format:    newFormatSyntax(),
+		filters:   filters(), tests: tests(), globals: globals(), methods: methods(),
 	}
 }
 
@@ -105,6 +108,12 @@ func (r *run) step() error {
 		return &Error{Kind: ErrLimit, What: "interrupted", Err: r.ctx.Err()}
 	}
 	return nil
+}
+
+// work is called for comparing n items.
+func (r *run) work(n int) error {
+	r.steps += n / 64
+	return r.step()
 }
 
 // grow is called before text or a list is made.

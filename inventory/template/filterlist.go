@@ -74,8 +74,8 @@ func attributeParts(v *value.Value) ([]*value.Value, error) {
 // attr follows parts from an item, as Jinja's attribute getters do.
 func (f *frame) attr(item object, parts []*value.Value) (object, error) {
 	for _, part := range parts {
-		var err error
-		if item, err = (&itemExpr{&constExpr{item}, &constExpr{part}}).eval(f); err != nil {
+		o, err := (&itemExpr{nil, &constExpr{part}}).item(f, item)
+		if item, err = anonymous(item, o, err); err != nil {
 			return nil, err
 		}
 	}
@@ -245,60 +245,6 @@ func filterReverse(f *frame, in object, args arguments) (object, error) {
 	return pyStr(b.String()), nil
 }
 
-func filterUnique(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("unique", "case_sensitive=", "attribute=")
-	if err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
-	if err != nil {
-		return nil, err
-	}
-	hashable := !slices.ContainsFunc(items, func(v *value.Value) bool { return !value.Hashable(v) })
-	if !hashable && p["attribute"] == nil && p["case_sensitive"] == nil {
-		// Ansible falls back to comparing item with item.
-		return f.unique(items)
-	}
-	attribute, err := p.value("attribute")
-	if err != nil {
-		return nil, err
-	}
-	if attribute != nil && attribute.IsText() && strings.Contains(attribute.Text, ",") {
-		return nil, failf(ErrUnsupported, "unique by several attributes is not supported")
-	}
-	keys, err := f.keys(items, p)
-	if err != nil {
-		return nil, err
-	}
-	var kept []*value.Value
-	seen := map[string]bool{}
-	for i, item := range items {
-		key := keys[i].Items[0]
-		if !value.Hashable(key) {
-			return nil, failf(ErrEvaluate, "unique by %s", key.TypeName())
-		}
-		if id := value.KeyID(key); !seen[id] {
-			seen[id] = true
-			kept = append(kept, item)
-		}
-	}
-	return pyList(kept), nil
-}
-
-// unique keeps the first of equal items.
-func (f *frame) unique(items []*value.Value) (object, error) {
-	var kept []*value.Value
-	for _, item := range items {
-		if err := f.run.grow(0, len(kept)); err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(kept, func(v *value.Value) bool { return equal(v, item) }) {
-			kept = append(kept, item)
-		}
-	}
-	return pyList(kept), nil
-}
-
 // extreme is min and max.
 func extreme(better func(c int) bool) filter {
 	return func(f *frame, in object, args arguments) (object, error) {
@@ -367,122 +313,6 @@ func filterSum(f *frame, in object, args arguments) (object, error) {
 	return total, nil
 }
 
-// iterateIfTrue is what map, select and their like do with what is false:
-// nothing, whatever its type.
-func (f *frame) iterateIfTrue(in object) ([]*value.Value, error) {
-	yes, err := isTrue(in)
-	if err != nil || !yes {
-		return nil, err
-	}
-	return f.iterate(in)
-}
-
-func filterMap(f *frame, in object, args arguments) (object, error) {
-	items, err := f.iterateIfTrue(in)
-	if err != nil {
-		return nil, err
-	}
-	apply, err := f.mapper(args)
-	if err != nil {
-		return nil, err
-	}
-	mapped := make([]*value.Value, len(items))
-	for i, item := range items {
-		o, err := apply(item)
-		if err != nil {
-			return nil, err
-		}
-		if mapped[i], err = plain(o); err != nil {
-			return nil, err
-		}
-	}
-	return pyList(mapped), nil
-}
-
-// mapper is what map does to an item (prepare_map).
-func (f *frame) mapper(args arguments) (func(object) (object, error), error) {
-	if len(args.positional) > 0 {
-		name, err := params{"filter": args.positional[0]}.text("filter", "")
-		if err != nil {
-			return nil, err
-		}
-		rest := arguments{args.positional[1:], args.named, args.order}
-		return func(item object) (object, error) { return f.filter(name, item, rest) }, nil
-	}
-	p, err := args.bind("map", "attribute", "default=")
-	if err != nil {
-		return nil, err
-	}
-	attribute, err := p.value("attribute")
-	if err != nil {
-		return nil, err
-	}
-	parts, err := attributeParts(attribute)
-	if err != nil {
-		return nil, err
-	}
-	return func(item object) (object, error) {
-		for _, part := range parts {
-			var err error
-			if item, err = f.attr(item, []*value.Value{part}); err != nil {
-				return nil, err
-			}
-			if _, missing := item.(*undefined); missing && p["default"] != nil {
-				item = p["default"]
-			}
-		}
-		return item, nil
-	}, nil
-}
-
-// choose is select, reject, selectattr and rejectattr.
-func choose(wanted, byAttribute bool) filter {
-	return func(f *frame, in object, args arguments) (object, error) {
-		items, err := f.iterateIfTrue(in)
-		if err != nil || len(items) == 0 {
-			return pyList(nil), err
-		}
-		var parts []*value.Value
-		if byAttribute {
-			if len(args.positional) == 0 {
-				return nil, failf(ErrEvaluate, "the filter needs an attribute")
-			}
-			attribute, err := plain(args.positional[0])
-			if err != nil {
-				return nil, err
-			}
-			if parts, err = attributeParts(attribute); err != nil {
-				return nil, err
-			}
-			args.positional = args.positional[1:]
-		}
-		check := isTrue
-		if len(args.positional) > 0 {
-			name, err := params{"test": args.positional[0]}.text("test", "")
-			if err != nil {
-				return nil, err
-			}
-			rest := arguments{args.positional[1:], args.named, args.order}
-			check = func(o object) (bool, error) { return f.test(name, o, rest) }
-		}
-		var kept []*value.Value
-		for _, item := range items {
-			o, err := f.attr(item, parts)
-			if err != nil {
-				return nil, err
-			}
-			yes, err := check(o)
-			if err != nil {
-				return nil, err
-			}
-			if yes == wanted {
-				kept = append(kept, item)
-			}
-		}
-		return pyList(kept), nil
-	}
-}
-
 func filterFlatten(f *frame, in object, args arguments) (object, error) {
 	p, err := args.bind("flatten", "levels=", "skip_nulls=")
 	if err != nil {
@@ -545,39 +375,4 @@ func filterZip(f *frame, in object, args arguments) (object, error) {
 		rows[i] = pyTuple(row...)
 	}
 	return pyList(rows), f.run.grow(0, shortest*len(columns))
-}
-
-// ofTwoLists is union and its like: the unique items of both lists for which
-// keep says so.
-func ofTwoLists(keep func(inA, inB bool) bool) filter {
-	return func(f *frame, in object, args arguments) (object, error) {
-		p, err := args.bind("the filter", "b")
-		if err != nil {
-			return nil, err
-		}
-		var lists [2][]*value.Value
-		for i, o := range []object{in, p["b"]} {
-			v, err := plain(o)
-			if err != nil {
-				return nil, err
-			}
-			if v.Kind != value.List {
-				return nil, failf(ErrUnsupported, "sets of %s are not supported", v.TypeName())
-			}
-			lists[i] = v.Items
-		}
-		var kept []*value.Value
-		for _, item := range slices.Concat(lists[0], lists[1]) {
-			if err := f.run.grow(0, len(lists[0])+len(lists[1])); err != nil {
-				return nil, err
-			}
-			in := func(list []*value.Value) bool {
-				return slices.ContainsFunc(list, func(v *value.Value) bool { return equal(v, item) })
-			}
-			if keep(in(lists[0]), in(lists[1])) {
-				kept = append(kept, item)
-			}
-		}
-		return f.unique(kept)
-	}
 }

@@ -10,9 +10,19 @@ import (
 	"oreg/inventory/value"
 )
 
-// formatSpec is what follows ":" in "{0:>10}". Widths have four digits at most.
-func formatSpec() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:[^{}]?[<>^=])?[+ -]?#?0?[0-9]{0,4}[,_]?(?:\.[0-9]{1,2})?[bdeEfFgGosxX%]?$`)
+// formatSyntax holds compiled expressions.
+type formatSyntax struct {
+	// spec is what follows ":" in "{0:>10}". Widths have four digits at most.
+	spec *regexp.Regexp
+	// directive is one of "%s", "%(name)-5.2f".
+	directive *regexp.Regexp
+}
+
+func newFormatSyntax() *formatSyntax {
+	return &formatSyntax{
+		spec:      regexp.MustCompile(`^(?:[^{}]?[<>^=])?[+ -]?#?0?[0-9]{0,4}[,_]?(?:\.[0-9]{1,2})?[bdeEfFgGosxX%]?$`),
+		directive: regexp.MustCompile(`^%(?:\(([^()]*)\))?([-+ 0#]*)([0-9]{0,4})(\.[0-9]{0,2})?([a-zA-Z%])`),
+	}
 }
 
 // formatOne formats a value as Python's format(v, spec), with gonja's
@@ -25,7 +35,7 @@ func (f *frame) formatOne(v *value.Value, spec string) (string, error) {
 		}
 		return s, f.run.grow(len(s), 0)
 	}
-	if !formatSpec().MatchString(spec) {
+	if !f.run.engine.format.spec.MatchString(spec) {
 		return "", failf(ErrUnsupported, "this format is not supported")
 	}
 	if err := f.run.grow(len(v.Text)+10000, 0); err != nil {
@@ -126,11 +136,6 @@ func (a arguments) field(name string, next *int) (object, error) {
 	return a.positional[n], nil
 }
 
-// directive is one of "%s", "%(name)-5.2f".
-func directive() *regexp.Regexp {
-	return regexp.MustCompile(`^%(?:\(([^()]*)\))?([-+ 0#]*)([0-9]{0,4})(\.[0-9]{0,2})?([a-zA-Z%])`)
-}
-
 // percent is Python's "text % values".
 func (f *frame) percent(s string, values *value.Value) (object, error) {
 	items := []*value.Value{values}
@@ -146,7 +151,7 @@ func (f *frame) percent(s string, values *value.Value) (object, error) {
 			break
 		}
 		b.WriteString(s[:i])
-		m := directive().FindStringSubmatch(s[i:])
+		m := f.run.engine.format.directive.FindStringSubmatch(s[i:])
 		if m == nil {
 			return nil, failf(ErrEvaluate, "a %% without a directive that is known")
 		}

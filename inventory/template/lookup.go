@@ -255,7 +255,7 @@ func (f *frame) lookupVars(name string, options map[string]object) (object, erro
 		if options["default"] != nil {
 			return options["default"], nil
 		}
-		return &undefined{what: quoteName(name)}, nil
+		return &undefined{what: "the variable that lookup('vars') names"}, nil
 	}
 	return f.scope.variable(f.run, name)
 }

@@ -11,17 +11,12 @@ import (
 // method is a method of a Python object.
 type method func(f *frame, v *value.Value, args arguments) (object, error)
 
-// methods are those of a value that do not change it.
-func methods(v *value.Value) map[string]method {
-	switch v.Kind {
-	case value.String, value.Unsafe:
-		return strMethods()
-	case value.Dict:
-		return dictMethods()
-	case value.List, value.Tuple:
-		return listMethods()
+// methods are those of each kind that do not change the value.
+func methods() map[value.Kind]map[string]method {
+	text, items := strMethods(), listMethods()
+	return map[value.Kind]map[string]method{
+		value.String: text, value.Unsafe: text, value.Dict: dictMethods(), value.List: items, value.Tuple: items,
 	}
-	return nil
 }
 
 // isPythonAttribute says whether Python knows an attribute that oreg does not.
@@ -114,7 +109,7 @@ func listMethods() map[string]method {
 					n++
 				}
 			}
-			return pySmall(n), f.run.grow(0, len(v.Items))
+			return pySmall(n), f.run.work(len(v.Items))
 		},
 		"index": func(f *frame, v *value.Value, args arguments) (object, error) {
 			wanted, err := item(args)
@@ -125,7 +120,7 @@ func listMethods() map[string]method {
 			if at < 0 {
 				return nil, failf(ErrEvaluate, "index of what is not in the list")
 			}
-			return pySmall(at), f.run.grow(0, len(v.Items))
+			return pySmall(at), f.run.work(len(v.Items))
 		},
 	}
 }

@@ -1,5 +1,36 @@
 // Package template renders the Jinja templates in the values of inventory
-// variables, as Ansible's Templar does (ansible-core 2.14, jinja2_native off).
+// variables, as Ansible's Templar does (ansible-core 2.14 over Jinja 3.1,
+// jinja2_native off). A test holds it against the real Templar, on a table and
+// on thousands of random templates.
+//
+// What surprised us in Ansible:
+//
+//   - The result is text, but text that begins with "[" or "{" or is "True" or
+//     "False" is evaluated as a Python literal, in which true, false and null
+//     count, too. "{{ port }}" alone hands a number on; "{{ d.port }}" makes
+//     text of it. What "string" and "to_json" yield stays text as long as
+//     nothing is written beside it.
+//   - A backslash in a string between "{{" and "}}" means itself, so that
+//     "\'" ends the string.
+//   - A variable that needs something undefined is undefined itself, and a
+//     default helps it; an "if" without "else" yields empty text.
+//   - "d.items" is Python's method even where d has a key "items".
+//   - Templates in a dictionary are all rendered when one of its keys is used.
+//
+// The grammar and the evaluation are our own, because a password that comes
+// out wrong is worse than one that does not come out. Of the table's templates
+// nikolalohinski/gonja rendered every fourteenth to another text without a word
+// (1/0, -7 // 2, 'a,b,c'.split(',', 1), blanks that "-" strips), accepted as
+// many that Ansible refuses (whatever is undefined above all) and panicked on
+// three; what its operators make cannot be bounded, and its errors quote
+// values. Its translation of Python's format language is used.
+//
+// What Jinja knows and is not here (macros, includes, filters that draw at
+// random or look at this machine, lookups but env, file and vars) is an error
+// of kind [ErrUnsupported] or [ErrRefused], never another result. Where we are
+// stricter than Ansible: something undefined in a list is an error even if
+// nobody looks at it, and a constant expression that fails is an error and not
+// taken as it is.
 package template
 
 import (
