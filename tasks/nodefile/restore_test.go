@@ -154,6 +154,23 @@ func TestT6_SameRunTwice(t *testing.T) {
 	})
 }
 
+// TestT6_BrokenState: what a run left that was killed before it replaced the
+// file does not keep it from being undone after it went on.
+func TestT6_BrokenState(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		for _, state := range []string{"", "oreg-state 1 pres", "oreg-state 1 present 0600 0 0 x 0\nwrote y\n", "something else\n"} {
+			file := home(t, "old")
+			require.NoError(t, os.WriteFile(file+".oreg-"+run1, []byte("half"), 0o600))
+			require.NoError(t, os.WriteFile(file+".oreg-"+run1+".state", []byte(state), 0o600))
+			require.NoError(t, n.apply(request(file), want("new")).Files[0].Err)
+			f := n.restore(request(file)).Files[0]
+			require.NoError(t, f.Err)
+			assert.Equal(t, nodefile.Restored, f.Status, state)
+			assert.Equal(t, "old", read(t, file))
+		}
+	})
+}
+
 // TestVerify finds each way to be wrong and none where there is none.
 func TestVerify(t *testing.T) {
 	eachNode(t, func(t *testing.T, n node) {
