@@ -77,6 +77,17 @@ func Put(ctx context.Context, client Client, job Job) Result {
 	return store{client: client, mask: job.Mask}.ensure(ctx, job)
 }
 
+// Neighbours says, before anything is written, what is wrong with the other
+// credential secrets of the job's namespace: malformed, or with another login
+// for one of the entries' registries. It changes nothing.
+func Neighbours(ctx context.Context, client Client, job Job) (warnings []string) {
+	others, warnings := store{client: client, mask: job.Mask}.others(ctx, job)
+	for _, o := range others {
+		warnings = append(warnings, o.complaints...)
+	}
+	return warnings
+}
+
 func (s store) ensure(ctx context.Context, job Job) Result {
 	return s.apply(ctx, job, job.plan)
 }
@@ -187,6 +198,9 @@ type other struct {
 	// which of them it has another login for.
 	entries   []dockerconfig.Entry
 	differing []string
+	// leftover are the registries that a secret of the installer names and the
+	// job does not.
+	leftover []string
 	// complaints are for the user, nil for a secret that does no harm.
 	complaints []string
 }
@@ -237,7 +251,14 @@ func judge(o corev1.Secret, wanted []dockerconfig.Entry) other {
 		}
 	}
 	slices.Sort(result.differing)
-	result.installers = len(result.entries) > 0 && installerName.MatchString(o.Name)
+	if installerName.MatchString(o.Name) {
+		result.installers = len(result.entries) > 0
+		for _, l := range logins {
+			if !slices.ContainsFunc(wanted, func(e dockerconfig.Entry) bool { return dockerconfig.SameRegistry(e.Key, l.Key) }) {
+				result.leftover = append(result.leftover, l.Key)
+			}
+		}
+	}
 	if len(result.differing) > 0 {
 		result.complaints = append(result.complaints, fmt.Sprintf("secret %q in namespace %q has another login for %s: image import takes the first that it finds",
 			o.Name, o.Namespace, strings.Join(result.differing, ", ")))

@@ -33,6 +33,9 @@ func TestC11_OtherSecretsOfTheNamespaceAreJudged(t *testing.T) {
 	assert.Contains(t, warnings[1], `"broken"`)
 	assert.Contains(t, warnings[1], "third.example.com")
 	assert.NotContains(t, fmt.Sprint(warnings), "not base64!")
+	client.ClearActions()
+	assert.Equal(t, warnings, Neighbours(t.Context(), client, testJob()))
+	assert.Empty(t, writes(client))
 }
 
 func TestOtherSecretsThatMayNotBeListedAreAWarning(t *testing.T) {

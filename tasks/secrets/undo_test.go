@@ -321,6 +321,7 @@ func TestVerify(t *testing.T) {
 		"last applied":     {[]runtime.Object{with(dockerconfigjson(DefaultName, good), func(o *corev1.Secret) { o.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"} })}, StatusDrift, "last-applied", ""},
 		"installer's old":  {[]runtime.Object{dockerconfigjson(DefaultName, good), dockerconfigjson(installers, `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`)}, StatusDrift, "another login for registry.example.com", installers},
 		"installer's new":  {[]runtime.Object{dockerconfigjson(DefaultName, good), dockerconfigjson(installers, good)}, StatusUnchanged, "", installers},
+		"installer's rest": {[]runtime.Object{dockerconfigjson(DefaultName, good), dockerconfigjson(installers, `{"auths":{"gone.example.com":{"auth":"dTpvbGQ="}}}`)}, StatusUnchanged, "", installers},
 		"second value":     {[]runtime.Object{dockerconfigjson(DefaultName, good), dockerconfigjson("second", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`)}, StatusDrift, "another login", "second"},
 		"broken neighbour": {[]runtime.Object{dockerconfigjson(DefaultName, good), dockercfg("second", `{"y.example.com":{"auth":"***"}}`)}, StatusDrift, "blocks every image import", "second"},
 	} {
@@ -343,6 +344,7 @@ func TestVerify(t *testing.T) {
 			require.NoError(t, r.Err)
 			assert.Equal(t, tt.status, r.Status, "%v", r.Diff)
 			assert.Contains(t, strings.Join(r.Diff, "\n"), tt.says)
+			assert.Equal(t, name == "installer's rest", strings.Contains(strings.Join(r.Notes, "\n"), "gone.example.com: left by the old installer"))
 		})
 	}
 	results, _ := Verify(t.Context(), fake.NewClientset(), job)

@@ -13,10 +13,11 @@ import (
 
 // Verify compares what is in place with what the job says and changes nothing.
 // The first result is the secret's own; then come those of the installer that
-// hold one of our hosts, and any other credential secret of the namespace that
-// has another login for one of them or is malformed. Statuses are unchanged,
-// missing, drift and failed; Diff tells each difference. The warnings say what
-// could not be looked at. Entries that are not ours are notes.
+// hold one of our hosts (or, as a note, another one), and any other credential
+// secret of the namespace that has another login for one of them or is
+// malformed. Statuses are unchanged, missing, drift and failed; Diff tells each
+// difference. The warnings say what could not be looked at. Entries that are
+// not ours are notes.
 func Verify(ctx context.Context, client Client, job Job) (results []Result, warnings []string) {
 	s := store{client: client, mask: job.Mask}
 	own := Result{Namespace: job.Namespace, Name: job.Name, Status: StatusUnchanged}
@@ -36,7 +37,7 @@ func Verify(ctx context.Context, client Client, job Job) (results []Result, warn
 	results = append(results, own)
 	others, warnings := s.others(ctx, job)
 	for _, o := range others {
-		if len(o.complaints) > 0 || o.installers {
+		if len(o.complaints) > 0 || o.installers || len(o.leftover) > 0 {
 			results = append(results, o.result(job.Namespace))
 		}
 	}
@@ -73,6 +74,9 @@ func (o other) result(namespace string) Result {
 	r := Result{Namespace: namespace, Name: o.name, Status: StatusUnchanged}
 	if len(o.complaints) > 0 {
 		r.Status, r.Diff = StatusDrift, o.complaints
+	}
+	for _, key := range o.leftover {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: left by the old installer, and nothing asks for it any more; oreg remove takes it out", key))
 	}
 	return r
 }
