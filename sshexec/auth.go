@@ -37,7 +37,7 @@ type authRecord struct {
 	user    string
 	offered []string // keys, in order
 	skipped []string // keys that could not be used, and why
-	refused int
+	refused int      // keys
 	methods []string // what the server still allows
 	// password says what became of the password, if there was one.
 	password string
@@ -63,7 +63,12 @@ func (a *authenticator) next(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error)
 			return nil, a.fail()
 		}
 	}
-	a.record.refused = len(ctx.TriedMethods)
+	a.record.refused = 0
+	for _, tried := range ctx.TriedMethods {
+		if tried == "publickey" {
+			a.record.refused++
+		}
+	}
 	for _, method := range a.order() {
 		if !slices.Contains(ctx.AllowedMethods, method) {
 			continue

@@ -145,6 +145,16 @@ type watchedConn struct {
 	net.Conn
 	at   *atomic.Int32
 	seen int // how much of "SSH-" has come; only one goroutine reads
+	end  atomic.Pointer[error]
+}
+
+// ended returns the error that reading ended with. x/crypto goes on to the
+// next authentication method after any error, a lost connection included.
+func (w *watchedConn) ended() error {
+	if err := w.end.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (w *watchedConn) Read(p []byte) (int, error) {
@@ -159,6 +169,9 @@ func (w *watchedConn) Read(p []byte) (int, error) {
 		default:
 			w.seen = 0
 		}
+	}
+	if err != nil {
+		w.end.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }
@@ -175,6 +188,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	}
 	at := new(atomic.Int32)
 	at.Store(int32(stageBanner))
+	watched := &watchedConn{Conn: raw, at: at}
 	auth := &authenticator{c: c, s: s, ctx: limited, budget: b, record: authRecord{user: s.user}}
 	var hostKeyErr error
 	config := &ssh.ClientConfig{
@@ -197,6 +211,9 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 		},
 		AuthCallback: func(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 			at.Store(int32(stageAuth))
+			if err := watched.ended(); err != nil {
+				return nil, err
+			}
 			auth.noPassword = keys.tainted.Load()
 			return auth.next(ctx)
 		},
@@ -209,7 +226,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	}
 	done := make(chan result, 1)
 	go func() {
-		conn, chans, reqs, err := ssh.NewClientConn(&watchedConn{Conn: raw, at: at}, s.addr(), config)
+		conn, chans, reqs, err := ssh.NewClientConn(watched, s.addr(), config)
 		auth.finish(err)
 		done <- result{conn, chans, reqs, err}
 	}()

@@ -144,6 +144,10 @@ func timeoutError(addr string, at stage, timeout time.Duration, err error) *Erro
 	return &Error{Cause: CauseTimeout, Unreachable: true, Transient: true, Message: message, Hint: hint, Err: err}
 }
 
+// manyRefusals is how many refused keys make a connection that ends without
+// a word look like MaxAuthTries rather than like a broken network.
+const manyRefusals = 3
+
 // handshakeError classifies what x/crypto says about a failed handshake.
 func handshakeError(addr string, at stage, offered authRecord, err error) *Error {
 	var own *Error
@@ -158,7 +162,7 @@ func handshakeError(addr string, at stage, offered authRecord, err error) *Error
 		e.Message = fmt.Sprintf("%s and oreg have no %s algorithm in common; it offers %s",
 			addr, algorithms.What, strings.Join(algorithms.RequestedAlgorithms, ", "))
 		e.Hint = "old servers may need -o HostKeyAlgorithms=+ssh-rsa, -o KexAlgorithms=+... or -o Ciphers=+..."
-	case at == stageAuth && (disconnect || isDropped(err) && offered.refused > 0):
+	case at == stageAuth && (disconnect || isDropped(err) && offered.refused >= manyRefusals):
 		e = authError(addr, offered, err)
 		e.Hint = "the server ended the attempt; an agent with many keys exhausts its MaxAuthTries: " +
 			"set ansible_ssh_private_key_file or IdentitiesOnly. " + e.Hint
