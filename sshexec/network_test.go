@@ -163,7 +163,7 @@ func TestNetworkThatStopsMidCommand(t *testing.T) {
 	_, err = io.WriteString(p.Stdin, "line\n")
 	require.NoError(t, err)
 	rest, err := io.ReadAll(p.Stdout)
-	require.NoError(t, err)
+	failure(t, err, sshexec.CauseTimeout)
 	assert.Empty(t, rest)
 	e := failure(t, p.Wait(), sshexec.CauseTimeout)
 	assert.Contains(t, e.Message, "no sign of life")

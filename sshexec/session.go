@@ -364,12 +364,25 @@ func (w *touchingWriter) Close() error { return w.r.stdin.Close() }
 
 type touchingReader struct{ r *running }
 
+// Read returns io.EOF when the command has closed its output, and the error of
+// Wait when the output ended because the connection did.
 func (t *touchingReader) Read(p []byte) (int, error) {
 	n, err := t.r.out.Read(p)
 	if n > 0 {
 		t.r.touch()
 	}
+	if err != nil && t.r.cutOff() {
+		<-t.r.ended
+		if t.r.err != nil {
+			err = t.r.err
+		}
+	}
 	return n, err
+}
+
+// cutOff says that the command was killed, or its connection is gone.
+func (r *running) cutOff() bool {
+	return r.reason() != nil || r.conn.link != nil && r.conn.link.dead()
 }
 
 // touch notes a sign of life.

@@ -82,6 +82,9 @@ var ErrNotTried = errors.New("not tried")
 // Process is a shell that runs on a host. Stdin and Stdout are the shell's
 // once become has succeeded: neither prompt nor password passes through them.
 type Process struct {
+	//
+	// Stdout ends with io.EOF when the command has closed it, which does not
+	// say that the command succeeded: Wait does.
 	Stdin  io.WriteCloser
 	Stdout io.Reader
 	// Stderr returns what came so far, cut at a limit.
