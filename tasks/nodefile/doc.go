@@ -32,7 +32,7 @@
 // gave it away on purpose (docker login as another user), and taking it back
 // would cut that reader off. Reading never changes it either; but an owner
 // other than the user that oreg works as (root) can read the credentials of the
-// cluster, so a verification reports it. A looser mode is tightened even if the
+// cluster, so Present.Findings reports it. A looser mode is tightened even if the
 // content is right, without writing the file anew: its readers are its owner
 // and root, neither of which needs more. A folder is tightened to 0700 only if
 // it is named ".docker"; any other may be shared with something else.

@@ -113,5 +113,5 @@ func stepError(path, step, text string) *Error {
 
 func lockedError(path string) *Error {
 	return &Error{Cause: CauseLocked, Message: "another run of oreg is working on " + path,
-		Hint: "wait until it has ended"}
+		Hint: "wait until it has ended; on a node without flock(1), remove the .oreg-lock beside the file if nobody runs oreg there"}
 }

@@ -126,3 +126,18 @@ func TestS1_PresentPrintsNoContent(t *testing.T) {
 		assert.NotContains(t, text, "0x63, 0x34")
 	}
 }
+
+// TestRefusedRequests: what no node could do is refused before the script is
+// sent, and the shell ended.
+func TestRefusedRequests(t *testing.T) {
+	for _, req := range []nodefile.Request{
+		request(), request("/1", "/2", "/3", "/4", "/5", "/6", "/7"), request("relative"), request("/folder/"), request("/line\nend"),
+		{Paths: []string{"/x"}}, {Paths: []string{"/x"}, RunID: "a.b"}, {Paths: []string{"/x"}, RunID: "../x"},
+	} {
+		p, _ := start(t, os.Getenv("PATH"), "sh")
+		_, err := nodefile.Apply(t.Context(), p, req, want("new"))
+		var refused *nodefile.Error
+		require.ErrorAs(t, err, &refused)
+		require.Error(t, p.Wait(), "killed")
+	}
+}

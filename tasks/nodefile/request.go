@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"oreg/sshexec"
 )
 
 // DefaultLockWait is how long a run waits for another one that holds the lock,
@@ -162,7 +164,6 @@ const (
 	Removed   Status = "removed"
 	Restored  Status = "restored"
 	Missing   Status = "missing"
-	Drift     Status = "drift"
 	Failed    Status = "failed"
 )
 
@@ -179,8 +180,6 @@ type FileResult struct {
 	Backup string
 	// Notes are for the user, without secrets.
 	Notes []string
-	// Drifts are what [Verify] found, without secrets.
-	Drifts []string
 	// Err is an [*Error] when Status is Failed.
 	Err error
 	// Unknown says that the connection ended between sending the content and
@@ -206,15 +205,16 @@ func (o Outcome) Changed() bool {
 // prepare checks a request and fills in the defaults.
 func (r Request) prepare() (Request, error) {
 	if len(r.Paths) == 0 || len(r.Paths) > MaxPaths {
-		return r, fmt.Errorf("%d paths for one node: expected 1 to %d", len(r.Paths), MaxPaths)
+		return r, &Error{Cause: sshexec.CauseCommandFailed, Message: fmt.Sprintf("%d files for one node: expected 1 to %d", len(r.Paths), MaxPaths)}
 	}
 	for _, p := range r.Paths {
 		if !path.IsAbs(p) || strings.HasSuffix(p, "/") || len(p) > 4096 || strings.ContainsFunc(p, unicode.IsControl) {
-			return r, fmt.Errorf("%q is not an absolute path of a file", p)
+			return r, &Error{Cause: CauseNotAFile, Message: fmt.Sprintf("%q is not the absolute path of a file", said(p)),
+				Hint: "look at openshift_node_data_dir and docker_auth_credentials_path in the inventory"}
 		}
 	}
 	if !runID.MatchString(r.RunID) {
-		return r, fmt.Errorf("%q is not a run id: expected letters, digits and dashes", r.RunID)
+		return r, &Error{Cause: sshexec.CauseCommandFailed, Message: fmt.Sprintf("%q is not a run id: expected letters, digits and dashes", said(r.RunID))}
 	}
 	r.LockWait = cmp.Or(r.LockWait, DefaultLockWait)
 	r.Silence = cmp.Or(r.Silence, DefaultSilence)

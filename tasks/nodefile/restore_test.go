@@ -171,38 +171,19 @@ func TestT6_BrokenState(t *testing.T) {
 	})
 }
 
-// TestVerify finds each way to be wrong and none where there is none.
-func TestVerify(t *testing.T) {
+// TestN16_Findings: each way in which a file is open to others, and none where
+// there is none. Nothing is changed.
+func TestN16_Findings(t *testing.T) {
 	eachNode(t, func(t *testing.T, n node) {
-		good, missing, differs, loose, open := home(t, "want"), home(t), home(t, "other"), home(t, "want"), home(t, "want")
-		require.NoError(t, os.Chmod(loose, 0o644))
+		good, missing, loose, open := home(t, "x"), home(t), home(t, "x"), home(t, "x")
+		require.NoError(t, os.Chmod(loose, 0o644|fs.ModeSetuid))
 		require.NoError(t, os.Chmod(filepath.Dir(open), 0o711))
-		p, _ := start(t, n.path, n.argv...)
-		outcome, err := nodefile.Verify(t.Context(), p, request(good, missing, differs, loose, open), func(f nodefile.Present) []string {
-			if string(f.Content) != "want" {
-				return []string{"another password"}
-			}
-			return nil
-		})
-		require.NoError(t, err)
-		for i, expected := range []struct {
-			status nodefile.Status
-			drift  string
-		}{
-			{nodefile.Unchanged, ""},
-			{nodefile.Missing, ""},
-			{nodefile.Drift, "another password"},
-			{nodefile.Drift, "mode is 0644, expected 0600"},
-			{nodefile.Drift, "mode of " + filepath.Dir(open) + " is 0711, expected 0700"},
-		} {
-			f := outcome.Files[i]
-			require.NoError(t, f.Err)
-			assert.Equal(t, expected.status, f.Status, f.Path)
-			if expected.drift != "" {
-				assert.Equal(t, []string{expected.drift}, f.Drifts)
-			}
-		}
-		assert.False(t, outcome.Changed())
-		assert.Equal(t, fs.FileMode(0o644), mode(t, loose))
+		before := tree(t, filepath.Dir(loose))
+		found := n.read(request(good, missing, loose, open))
+		assert.Empty(t, found[0].Findings())
+		assert.Empty(t, found[1].Findings())
+		assert.Equal(t, []string{"mode is 4644, expected 0600"}, found[2].Findings())
+		assert.Equal(t, []string{"mode of " + filepath.Dir(open) + " is 0711, expected 0700"}, found[3].Findings())
+		assert.Equal(t, before, tree(t, filepath.Dir(loose)))
 	})
 }
