@@ -15,6 +15,7 @@ import (
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
 	"oreg/tasks/kube"
+	"oreg/tasks/kubenode"
 	"oreg/tasks/secrets"
 )
 
@@ -104,6 +105,8 @@ type ClusterSecrets struct {
 	Version           string
 	Mask              *secret.Masker
 	Warn              func(message string)
+	// Ready is how long a rotation waits for a Node.
+	Ready kubenode.Wait
 
 	opened bool
 	client *kube.Client

@@ -11,13 +11,17 @@ import (
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
+	"oreg/tasks/kubenode"
 	"oreg/tasks/nodefile"
+	"oreg/tasks/service"
 )
 
 // NodeFiles looks after config.json on nodes over SSH: one connection a node,
 // opened for the work and closed after it. It is a [NodeKeeper].
 type NodeFiles struct {
 	SSH *sshexec.Client
+	// Services restarts the node service; a rotation needs it.
+	Services service.Manager
 	// RunID names the backups.
 	RunID string
 	// Check makes every read and no write.
@@ -36,23 +40,26 @@ type NodeFiles struct {
 func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
 	diffs := map[string][]string{}
 	notes := map[string][]string{}
-	plan := func(present nodefile.Present) ([]byte, error) {
-		merged, err := dockerconfig.Merge(present.Content, wanted, dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair})
-		if err != nil {
-			return nil, err
-		}
-		notes[present.Path] = nil
-		for _, note := range merged.Notes {
-			notes[present.Path] = append(notes[present.Path], note.String())
-		}
-		diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
-		return merged.Content, nil
-	}
+	plan := func(present nodefile.Present) ([]byte, error) { return n.merge(present, wanted, diffs, notes) }
 	return n.exchange(ctx, node, n.request(node), func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 		return nodefile.Apply(ctx, shell, request, plan)
 	}, func(f nodefile.FileResult, report *FileReport) {
 		report.Notes, report.Diff = append(notes[f.Path], f.Notes...), diffs[f.Path]
 	})
+}
+
+// merge computes what a file should hold, and what to say of it by its path.
+func (n *NodeFiles) merge(present nodefile.Present, wanted []dockerconfig.Entry, diffs, notes map[string][]string) ([]byte, error) {
+	merged, err := dockerconfig.Merge(present.Content, wanted, dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair})
+	if err != nil {
+		return nil, err
+	}
+	notes[present.Path] = nil
+	for _, note := range merged.Notes {
+		notes[present.Path] = append(notes[present.Path], note.String())
+	}
+	diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
+	return merged.Content, nil
 }
 
 // exchange does work that may change a node's files, told to the journal, and
@@ -175,7 +182,16 @@ func (h *HostReport) fail(err error) {
 	h.Status = StatusFailed
 	var connection *sshexec.Error
 	var file *nodefile.Error
+	var unit *service.Error
+	var late *kubenode.NotReadyError
+	var ambiguous *kubenode.AmbiguousError
 	switch {
+	case errors.As(err, &unit):
+		h.Error = &Failure{Cause: string(CauseRestartFailed), Message: unit.Message, Hint: unit.Hint}
+	case errors.As(err, &late):
+		h.Error = &Failure{Cause: string(CauseNotReady), Message: late.Message, Hint: late.Hint}
+	case errors.As(err, &ambiguous):
+		h.Error = &Failure{Cause: string(CauseAmbiguousNode), Message: ambiguous.Message, Hint: ambiguous.Hint}
 	case errors.As(err, &file):
 		h.Error = &Failure{Cause: string(file.Cause), Message: file.Message, Hint: file.Hint}
 	case errors.As(err, &connection):

@@ -24,12 +24,14 @@ func (r *Run) Begin(start journal.Line) error {
 }
 
 // recordHost tells the journal how a host came out, for --retry-failed.
-func (r *Run) recordHost(h HostReport) {
+func (r *Run) recordHost(h HostReport) { r.warnJournal(r.Journal.Append(hostLine(h))) }
+
+func hostLine(h HostReport) journal.Line {
 	line := journal.Line{Event: journal.EventHost, Host: h.Name, Status: h.Status}
 	if h.Error != nil {
 		line.Cause = h.Error.Cause
 	}
-	r.warnJournal(r.Journal.Append(line))
+	return line
 }
 
 // warnJournal is for what has happened already: it cannot be stopped any more.

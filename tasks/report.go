@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"slices"
 	"strings"
 
 	"oreg/validate"
@@ -21,7 +22,9 @@ type Report struct {
 	Secrets     []SecretReport     `json:"secrets"`
 	Hosts       []HostReport       `json:"hosts"`
 	Recap       Recap              `json:"recap"`
-	Warnings    []string           `json:"warnings"`
+	// Rotation is nil for every command but rotate.
+	Rotation *RotationReport `json:"rotation,omitempty"`
+	Warnings []string        `json:"warnings"`
 }
 
 // CredentialReport is a verdict as the JSON document shows it.
@@ -87,6 +90,8 @@ type HostReport struct {
 	Files      []FileReport `json:"files"`
 	Error      *Failure     `json:"error"`
 	DurationMS int64        `json:"duration_ms"`
+	// Restarted says that the node's service was restarted and came back.
+	Restarted bool `json:"restarted,omitempty"`
 }
 
 // FileReport is one config.json of a node.
@@ -192,6 +197,13 @@ func (r *Report) AnyHostAmiss() bool {
 		}
 	}
 	return false
+}
+
+// RotationAmiss says whether a rotation stopped early, or left a place with an
+// old login. Hosts that were left out on purpose do not count.
+func (r *Report) RotationAmiss() bool {
+	return r.Rotation != nil && (r.Rotation.Stopped != "" ||
+		slices.ContainsFunc(r.Rotation.StillOld, func(p OldPlace) bool { return p.Host+p.Node+p.Secret != "" }))
 }
 
 func amiss(status string) bool {

@@ -62,7 +62,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
-		rollbackCommand(), removeCommand(), runsCommand(),
+		rotateCommand(), rollbackCommand(), removeCommand(), runsCommand(),
 		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
@@ -151,11 +151,14 @@ func hintOf(err error) string {
 	var unwritten *journalError
 	var kubeconfig *kube.ConfigError
 	var cluster *kube.Error
+	var unproven *tasks.UnprovenError
 	switch {
 	case errors.As(err, &silent):
 		return silent.hint
 	case errors.As(err, &unwritten):
 		return unwritten.hint()
+	case errors.As(err, &unproven):
+		return "the image is readable without any login; name one that is not with test_image, or say --allow-unproven"
 	case errors.As(err, &kubeconfig):
 		return kubeconfig.Hint
 	case errors.As(err, &cluster):

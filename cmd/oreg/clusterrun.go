@@ -20,6 +20,8 @@ type scope struct {
 	keepBackups int
 	repair      bool
 	recreate    bool
+	// runID is that of an earlier attempt which the run continues, or empty.
+	runID string
 }
 
 func (s *scope) addOnly(fs *flagSet) {
@@ -78,6 +80,7 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	if err != nil {
 		return nil, nil, err
 	}
+	run.ID = firstOf(s.runID, run.ID)
 	run.SkipNodes, run.SkipSecrets = s.only == "secrets", s.only == "nodes"
 	if !run.SkipSecrets && cluster.FirstMasterLimited && a.kubeconfig == "" && a.context == "" {
 		a.warn(fmt.Sprintf("the limit leaves the first master %s out: secrets are skipped", cluster.FirstMaster.Name))

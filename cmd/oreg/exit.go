@@ -50,12 +50,13 @@ func (e *usageError) Error() string { return e.message }
 func exitOf(report *tasks.Report, err error) exitCode {
 	var usage *usageError
 	var refused *tasks.CredentialsError
+	var unproven *tasks.UnprovenError
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &unproven):
 		return exitCredential
 	case err != nil:
 		return exitStopped
@@ -65,6 +66,8 @@ func exitOf(report *tasks.Report, err error) exitCode {
 		return exitFailed
 	case report.Recap.Unreachable > 0:
 		return exitUnreachable
+	case report.RotationAmiss():
+		return exitFailed
 	}
 	return exitDone
 }

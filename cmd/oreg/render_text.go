@@ -30,6 +30,7 @@ func (a *app) renderText(w io.Writer, report *tasks.Report) error {
 		}
 		b.WriteString("\n")
 	}
+	a.textRotation(&b, report)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

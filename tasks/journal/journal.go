@@ -39,6 +39,10 @@ const (
 	EventRestarted Event = "restarted"
 	// EventHost is the outcome of one host.
 	EventHost Event = "host"
+	// EventComplete says that a rotation reached every place, EventRolledBack
+	// that it put everything back after a failure: no other run continues it.
+	EventComplete   Event = "complete"
+	EventRolledBack Event = "rolled-back"
 	// EventEnd is the last line; without it the run was killed.
 	EventEnd Event = "end"
 )

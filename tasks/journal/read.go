@@ -50,6 +50,12 @@ func (r Record) Changed() bool {
 	return slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Event == EventBefore || l.Event == EventAfter })
 }
 
+// Settled says that a rotation reached every place, or none any more, so that
+// there is nothing to continue.
+func (r Record) Settled() bool {
+	return slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Event == EventComplete || l.Event == EventRolledBack })
+}
+
 // maxLine bounds a line in bytes; the first one names every host.
 const maxLine = 64 << 20
 

@@ -1,0 +1,60 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kubenode"
+	"oreg/tasks/secrets"
+)
+
+// Plan says what Place would do, and which logins of the secret itself it
+// would replace.
+func (c *ClusterSecrets) Plan(ctx context.Context, wanted []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {
+	var replaced []dockerconfig.Found
+	planned := c.do(ctx, wanted, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
+		job.Check, job.Before = true, nil
+		results, warnings := secrets.Ensure(ctx, client, job)
+		present, err := secrets.Logins(ctx, client, job)
+		if err != nil {
+			return results, warnings // Ensure says so too
+		}
+		for _, login := range present {
+			for _, e := range wanted {
+				if dockerconfig.SameRegistry(e.Key, login.Key) && (login.User != e.User || !login.Password.Equal(e.Password)) {
+					replaced = append(replaced, login)
+				}
+			}
+		}
+		return results, warnings
+	})
+	return planned, replaced
+}
+
+// Undo puts back what this run wrote.
+func (c *ClusterSecrets) Undo(ctx context.Context) []SecretReport {
+	backups, err := c.Backups(ctx, c.Job.Run, &logins{})
+	if err != nil {
+		return []SecretReport{*c.failed(err)}
+	}
+	return c.Rollback(ctx, backups)
+}
+
+// KubeNodes lists the cluster's Node objects.
+func (c *ClusterSecrets) KubeNodes(ctx context.Context) ([]kubenode.Node, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return kubenode.List(ctx, client.CoreV1().Nodes())
+}
+
+// AwaitReady waits for a heartbeat of a Node that is newer than after.
+func (c *ClusterSecrets) AwaitReady(ctx context.Context, node string, after time.Time) error {
+	client, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Ready.Ready(ctx, client.CoreV1().Nodes(), node, after)
+}
