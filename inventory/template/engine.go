@@ -66,7 +66,37 @@ func (e *Engine) Render(ctx context.Context, name string, v *value.Value, scope 
 		uses = append(uses, use)
 	}
 	sort.Strings(uses)
-	return Result{Value: v, Uses: uses, Vaulted: r.vaulted, NotTemplates: r.notTemplates}, nil
+	return Result{Value: rendered(v), Uses: uses, Vaulted: r.vaulted, NotTemplates: r.notTemplates}, nil
+}
+
+// rendered marks text with braces in it as unsafe, so that nobody renders it a
+// second time. What needs no mark is returned as it is.
+func rendered(v *value.Value) *value.Value {
+	marked := *v
+	changed := false
+	if v.Kind == value.String && HasTemplate(v.Text) {
+		marked.Kind, changed = value.Unsafe, true
+	}
+	for i, item := range v.Items {
+		if m := rendered(item); m != item {
+			if &marked.Items[0] == &v.Items[0] {
+				marked.Items = slices.Clone(v.Items)
+			}
+			marked.Items[i], changed = m, true
+		}
+	}
+	for i, e := range v.Entries {
+		if m := rendered(e.Value); m != e.Value {
+			if &marked.Entries[0] == &v.Entries[0] {
+				marked.Entries = slices.Clone(v.Entries)
+			}
+			marked.Entries[i].Value, changed = m, true
+		}
+	}
+	if !changed {
+		return v
+	}
+	return &marked
 }
 
 // HasTemplate says whether s may be a template: it holds "{{", "{%" or "{#".
@@ -240,8 +270,7 @@ func (r *run) text(v *value.Value, scope hostScope) (object, error) {
 	return keepLineEnds(v, o), nil
 }
 
-// keepLineEnds adds the line ends that a template loses at its end, and marks
-// what has braces left so that nobody renders it twice.
+// keepLineEnds adds the line ends that a template loses at its end.
 func keepLineEnds(source *value.Value, o object) object {
 	var text string
 	switch rendered := o.(type) {
@@ -263,11 +292,7 @@ func keepLineEnds(source *value.Value, o object) object {
 	if lost > 0 {
 		text += strings.Repeat("\n", lost)
 	}
-	result := value.NewString(text, source.Pos)
-	if HasTemplate(text) {
-		result.Kind = value.Unsafe
-	}
-	return result
+	return value.NewString(text, source.Pos)
 }
 
 // output collects what a template writes, in pieces: what becomes of it

@@ -186,8 +186,10 @@ func toInt(v *value.Value, base int) (*big.Int, bool) {
 	if base != 10 {
 		s := strings.TrimFunc(strings.ToLower(v.Text), value.IsSpace)
 		prefix := map[int]string{2: "0b", 8: "0o", 16: "0x"}[base]
-		if n, ok := new(big.Int).SetString(strings.TrimPrefix(s, prefix), base); ok && base >= 2 && base <= 36 {
-			return n, true
+		if base >= 2 && base <= 36 && len(s) <= maxIntDigits {
+			if n, ok := new(big.Int).SetString(strings.TrimPrefix(s, prefix), base); ok {
+				return n, true
+			}
 		}
 	} else if n, ok := value.ParseInt(v.Text); ok {
 		return n, true
