@@ -131,11 +131,11 @@ func parseInt(s string) (*big.Int, bool) {
 	switch {
 	case !ok:
 	case strings.HasPrefix(s, "0b"):
-		n, ok = new(big.Int).SetString(s[2:], 2)
+		n, ok = inBase(s[2:], 2)
 	case strings.HasPrefix(s, "0x"):
-		n, ok = new(big.Int).SetString(s[2:], 16)
+		n, ok = inBase(s[2:], 16)
 	case s[0] == '0' && s != "0":
-		n, ok = new(big.Int).SetString(s, 8)
+		n, ok = inBase(s, 8)
 	case strings.Contains(s, ":"):
 		n = new(big.Int)
 		for _, part := range strings.Split(s, ":") {
@@ -152,6 +152,18 @@ func parseInt(s string) (*big.Int, bool) {
 		n.Neg(n)
 	}
 	return n, ok
+}
+
+// inBase is Python's int(s, base): blanks around it and the prefix of the base
+// are allowed.
+func inBase(s string, base int) (*big.Int, bool) {
+	s = strings.TrimFunc(s, value.IsSpace)
+	for prefix, of := range map[string]int{"0b": 2, "0o": 8, "0x": 16} {
+		if base == of {
+			s = strings.TrimPrefix(strings.TrimPrefix(s, prefix), strings.ToUpper(prefix))
+		}
+	}
+	return new(big.Int).SetString(s, base)
 }
 
 func parseFloat(s string) (float64, bool) {

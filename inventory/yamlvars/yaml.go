@@ -7,8 +7,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -57,7 +55,7 @@ func parseYAML(data, file string) (res Result, failed *problem.Problem) {
 	if p := duplicateAnchor(&doc, file); p != nil {
 		return Result{}, p
 	}
-	c := &constructor{file: file, lines: splitLines(data), made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}}
+	c := &constructor{file: file, lines: splitLines(data), made: map[*yaml.Node]made{}, busy: map[*yaml.Node]bool{}, merging: map[*yaml.Node]bool{}}
 	v, p := c.node(doc.Content[0])
 	return Result{Value: v, Warnings: c.warnings}, p
 }
@@ -114,8 +112,10 @@ type constructor struct {
 	lines    []string
 	made     map[*yaml.Node]made
 	busy     map[*yaml.Node]bool
+	merging  map[*yaml.Node]bool
 	size     int
 	depth    int
+	flow     int // how many brackets are open
 	warnings []*problem.Problem
 }
 
@@ -145,6 +145,10 @@ func (c *constructor) node(n *yaml.Node) (*value.Value, *problem.Problem) {
 		return nil, c.fail(n, "nested more than %d deep", maxDepth)
 	}
 	defer func() { c.depth-- }()
+	if n.Style&yaml.FlowStyle != 0 {
+		c.flow++
+		defer func() { c.flow-- }()
+	}
 	before := c.size
 	c.size++
 	c.busy[n] = true
@@ -165,14 +169,17 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 	if n.Kind == yaml.ScalarNode && !tagged {
 		tag = "!!str"
 		plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+		if plain && c.flow > 0 && c.unexpectedColon(n) {
+			return nil, c.fail(n, "colon without a blank behind it, before a bracket or comma")
+		}
 		if plain != c.lonelyTag(n, plain) {
 			tag = resolve(n.Value)
 		}
 	}
 	switch tag {
 	case "!vault", "!vault-encrypted":
-		if n.Kind == yaml.ScalarNode {
-			return &value.Value{Kind: value.Vault, Text: n.Value, Pos: c.at(n)}, nil
+		if text, ok := scalarText(n, 0); ok {
+			return &value.Value{Kind: value.Vault, Text: text, Pos: c.at(n)}, nil
 		}
 	case "!unsafe":
 		return c.unsafe(n)
@@ -194,8 +201,8 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 		if tag == "tag:yaml.org,2002:python/unicode" {
 			tag = "!!str"
 		}
-		if n.Kind == yaml.ScalarNode {
-			if v, ok := scalar(tag, n.Value, c.at(n)); ok {
+		if text, ok := scalarText(n, 0); ok {
+			if v, ok := scalar(tag, text, c.at(n)); ok {
 				return v, nil
 			}
 		}
@@ -207,29 +214,6 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 		return nil, c.fail(n, "value reads as a %s but is none, expected quotes around it", tag[2:])
 	}
 	return nil, c.fail(n, "value has an unknown tag, or one that it does not fit")
-}
-
-// lonelyTag says whether a scalar has the tag "!", which the library drops: it
-// makes libyaml take a quoted text for a plain one, and nothing for a string.
-func (c *constructor) lonelyTag(n *yaml.Node, plain bool) bool {
-	if plain && n.Value != "" || n.Line < 1 || n.Line > len(c.lines) {
-		return false
-	}
-	rest := c.lines[n.Line-1]
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRuneInString(rest)
-		rest = rest[size:]
-	}
-	if n.Anchor != "" {
-		rest = strings.TrimLeft(strings.TrimPrefix(rest, "&"+n.Anchor), " \t")
-	}
-	return rest == "!" || strings.HasPrefix(rest, "! ") || strings.HasPrefix(rest, "!\t")
-}
-
-// splitLines cuts a text where YAML 1.1 ends lines.
-func splitLines(data string) []string {
-	breaks := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
-	return strings.Split(breaks.Replace(data), "\n")
 }
 
 func (c *constructor) sequence(n *yaml.Node, kind value.Kind) (*value.Value, *problem.Problem) {
@@ -287,11 +271,18 @@ func (c *constructor) flatten(n *yaml.Node, depth int) ([]pair, *problem.Problem
 	if depth > maxDepth {
 		return nil, c.fail(n, "merges nested more than %d deep", maxDepth)
 	}
+	// A mapping that merges itself gives what else it has.
+	again := c.merging[n]
+	c.merging[n] = true
+	defer func() { c.merging[n] = again }()
 	var merged, own []pair
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, val := n.Content[i], n.Content[i+1]
 		if !isMerge(key) {
 			own = append(own, pair{key: key, value: val, merged: depth > 0})
+			continue
+		}
+		if again {
 			continue
 		}
 		for val.Kind == yaml.AliasNode {
@@ -334,79 +325,4 @@ func (c *constructor) flatten(n *yaml.Node, depth int) ([]pair, *problem.Problem
 func isMerge(n *yaml.Node) bool {
 	plain := n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "<<"
 	return plain || n.Style&yaml.TaggedStyle != 0 && n.Tag == "!!merge"
-}
-
-func (c *constructor) set(n *yaml.Node) (*value.Value, *problem.Problem) {
-	m, p := c.mapping(n)
-	if p != nil {
-		return nil, p
-	}
-	v := &value.Value{Kind: value.Set, Pos: m.Pos}
-	for _, e := range m.Entries {
-		v.Items = append(v.Items, e.Key)
-	}
-	return v, nil
-}
-
-// pairs are the tags !!omap and !!pairs: a list of pairs.
-func (c *constructor) pairs(n *yaml.Node) (*value.Value, *problem.Problem) {
-	if n.Kind != yaml.SequenceNode {
-		return nil, c.fail(n, "pairs that are no list")
-	}
-	v := &value.Value{Kind: value.List, Pos: c.at(n)}
-	for _, item := range n.Content {
-		for item.Kind == yaml.AliasNode {
-			item = item.Alias
-		}
-		if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
-			return nil, c.fail(item, "pair that is no mapping of one key")
-		}
-		tuple, p := c.sequence(item, value.Tuple)
-		if p != nil {
-			return nil, p
-		}
-		v.Items = append(v.Items, tuple)
-	}
-	return v, nil
-}
-
-// unsafe marks what must never be templated. PyYAML fills a collection inside
-// another one later than Ansible copies it, so that a nested one comes out
-// empty: that is kept.
-func (c *constructor) unsafe(n *yaml.Node) (*value.Value, *problem.Problem) {
-	if n.Kind == yaml.ScalarNode {
-		return &value.Value{Kind: value.Unsafe, Text: n.Value, Pos: c.at(n)}, nil
-	}
-	var v *value.Value
-	var p *problem.Problem
-	if n.Kind == yaml.MappingNode {
-		v, p = c.mapping(n)
-	} else {
-		v, p = c.sequence(n, value.List)
-	}
-	if p != nil {
-		return nil, p
-	}
-	return unsafe(hollow(v)), nil
-}
-
-// hollow empties the collections in v.
-func hollow(v *value.Value) *value.Value {
-	empty := func(v *value.Value) *value.Value {
-		c := *v
-		c.Items, c.Entries = nil, nil
-		if v.Kind != value.List && v.Kind != value.Dict {
-			return v
-		}
-		return &c
-	}
-	c := *v
-	c.Items, c.Entries = nil, nil
-	for _, item := range v.Items {
-		c.Items = append(c.Items, empty(item))
-	}
-	for _, e := range v.Entries {
-		c.Entries = append(c.Entries, value.Entry{Key: e.Key, Value: empty(e.Value)})
-	}
-	return &c
 }
