@@ -384,7 +384,7 @@ func TestIssue6_Locked(t *testing.T) {
 // TestIssue6_OneAtATime: many runs at once on one file, each adding a line to
 // what it found: no line is lost.
 func TestIssue6_OneAtATime(t *testing.T) {
-	const runs = 8
+	const runs = 5
 	for name, argv := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			path := home(t, "")

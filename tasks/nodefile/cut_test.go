@@ -57,7 +57,7 @@ func TestN12_StreamCutInScript(t *testing.T) {
 			file := home(t, "old")
 			script, err := nodefile.Script(request(file), "nonce")
 			require.NoError(t, err)
-			for _, n := range scriptCuts(script, 211) {
+			for _, n := range scriptCuts(script, 499) {
 				cutScript(t, argv, tools(t, name), script, n, file)
 			}
 		})
@@ -197,7 +197,7 @@ func TestN12_KilledAtAnyInstant(t *testing.T) {
 	for name, argv := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			killAtRandom(t, argv, tools(t, name), 15)
+			killAtRandom(t, argv, tools(t, name), 8)
 		})
 	}
 }
