@@ -56,7 +56,7 @@ func TestN3_ArgsThatAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := parseArgs(test.args)
-		assert.ErrorContains(t, err, test.text)
+		require.ErrorContains(t, err, test.text)
 	}
 	for _, test := range []struct {
 		args []string

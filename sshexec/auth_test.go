@@ -478,11 +478,11 @@ func TestGate_WrongPasswordIsPresentedOnOneHostAlone(t *testing.T) {
 			if errors.As(err, &e) {
 				counts[e.Cause]++
 				if e.Cause == sshexec.CauseNotTried {
-					assert.ErrorIs(t, err, sshexec.ErrNotTried)
+					require.ErrorIs(t, err, sshexec.ErrNotTried)
 					assert.Contains(t, e.Message, "SSH password of core was refused by node")
 				}
 			} else {
-				assert.NoError(t, err)
+				require.NoError(t, err)
 				counts[""]++
 			}
 		}

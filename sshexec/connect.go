@@ -270,8 +270,7 @@ func optionalList(option string, base []string) []string {
 // connection after count silent intervals. Short connections never get there.
 func (l *link) keepAlive(every time.Duration, count int) {
 	pending := new(atomic.Int32)
-	var tick func()
-	tick = func() {
+	tick := func() {
 		select {
 		case <-l.done:
 			return

@@ -83,8 +83,8 @@ func TestCancelledRunAnswersTheRest(t *testing.T) {
 				continue
 			}
 			skipped++
-			assert.ErrorIs(t, err, sshexec.ErrNotTried)
-			assert.ErrorIs(t, err, stop)
+			require.ErrorIs(t, err, sshexec.ErrNotTried)
+			require.ErrorIs(t, err, stop)
 		}
 		assert.Equal(t, 8, worked, "two rounds of four, the second within its grace")
 		assert.Equal(t, 92, skipped)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -324,5 +323,5 @@ func TestN3_ConfigurationOfAJumpIsItsOwn(t *testing.T) {
 		Name: "n", Host: "node", Args: []string{"-J", "inner", "-o", "UserKnownHostsFile=/dev/null"},
 	})
 	e := failure(t, err, sshexec.CauseHostKeyUnknown)
-	assert.False(t, strings.Contains(e.Message, "jump host"))
+	assert.NotContains(t, e.Message, "jump host")
 }

@@ -72,7 +72,7 @@ func TestRealSSHD_RunAndShell(t *testing.T) {
 	got, err := io.ReadAll(out2)
 	require.NoError(t, err)
 	assert.Equal(t, "got yes\n", string(got))
-	assert.ErrorContains(t, p.Wait(), "status 3")
+	require.ErrorContains(t, p.Wait(), "status 3")
 
 	_, err = conn.Run(t.Context(), "kill -9 $$", nil)
 	failure(t, err, sshexec.CauseCommandFailed)

@@ -435,13 +435,19 @@ func connect(t *testing.T, c *sshexec.Client, target sshexec.Target) *sshexec.Co
 	return conn
 }
 
-// failure asserts the cause of an error and returns it.
-func failure(t *testing.T, err error, cause sshexec.Cause) *sshexec.Error {
+// verdict is what an error says about a host.
+type verdict struct {
+	Message, Hint          string
+	Unreachable, Transient bool
+}
+
+// failure asserts the cause of an error and returns the rest of it.
+func failure(t *testing.T, err error, cause sshexec.Cause) verdict {
 	t.Helper()
 	var e *sshexec.Error
 	require.ErrorAs(t, err, &e)
 	require.Equalf(t, cause, e.Cause, "%s (%v)", e.Message, e.Err)
-	return e
+	return verdict{e.Message, e.Hint, e.Unreachable, e.Transient}
 }
 
 func password(text string) secret.Text { return secret.New(text) }

@@ -46,13 +46,13 @@ func (conn *Conn) Run(ctx context.Context, command string, stdin []byte) ([]byte
 		return nil, err
 	}
 	defer p.Kill()
-	written := make(chan error, 1)
+	written := make(chan struct{})
 	go func() {
-		_, err := p.Stdin.Write(stdin)
-		if closeErr := p.Stdin.Close(); err == nil {
-			err = closeErr
-		}
-		written <- err
+		// A command may end without reading its input: only its status counts,
+		// and a connection that breaks leaves it without one.
+		_, _ = p.Stdin.Write(stdin)
+		_ = p.Stdin.Close()
+		close(written)
 	}()
 	out, readErr := io.ReadAll(io.LimitReader(p.Stdout, maxOutput+1))
 	if len(out) > maxOutput {
@@ -67,7 +67,6 @@ func (conn *Conn) Run(ctx context.Context, command string, stdin []byte) ([]byte
 		<-written
 		return out, err
 	}
-	// A command may end without reading its input: only its status counts.
 	<-written
 	if readErr != nil {
 		return out, &Error{Cause: CauseConnectionLost, Transient: true, Message: "the connection ended within the command's output", Err: readErr}

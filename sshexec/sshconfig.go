@@ -125,7 +125,7 @@ func (r *configReader) parse(path, text string, depth int) *configFile {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		key, value, err := splitOption(line)
+		key, _, err := splitOption(line)
 		if err != nil {
 			return &configFile{err: fmt.Errorf("%s: %w", source, err)}
 		}
@@ -156,7 +156,7 @@ func (r *configReader) parse(path, text string, depth int) *configFile {
 			}
 			file.add(configEntry{option: option{key: key, source: source}, files: files})
 		default:
-			value = words[0]
+			value := words[0]
 			if len(words) > 1 {
 				// Options that take several words, such as two known_hosts files.
 				value = joinWords(words)

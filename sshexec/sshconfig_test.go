@@ -276,7 +276,7 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "%|/d|h|7|j|n|l|l.example.com|n|22|r|u", out)
 	_, err = tok.expand("%d", tokensOfProxy)
-	assert.ErrorContains(t, err, "unknown token %d")
+	require.ErrorContains(t, err, "unknown token %d")
 	_, err = tok.expand("x%", tokensOfProxy)
 	assert.ErrorContains(t, err, "single %")
 }
