@@ -7,9 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/pager"
 
 	"oreg/inventory"
 )
@@ -85,22 +84,35 @@ func names(nodes []inventory.Node) map[string]bool {
 	return ours
 }
 
-// visit lists the Node objects, page by page, until see fails.
+// visit lists the Node objects, page by page, until see fails, each once.
+// client-go's own pager reads ahead and goes on reading after it has returned.
 func visit(ctx context.Context, client Nodes, see func(*corev1.Node) error) error {
-	list := pager.New(func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
-		return client.List(ctx, opts)
-	})
-	list.PageSize, list.PageBufferSize = nodePage, 0
-	err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
-		if node, ok := o.(*corev1.Node); ok {
-			return see(node)
+	opts := metav1.ListOptions{Limit: nodePage}
+	seen := map[string]bool{}
+	for {
+		list, err := client.List(ctx, opts)
+		if apierrors.IsResourceExpired(err) && opts.Continue != "" {
+			// The server forgot where the listing stood: take all at once.
+			opts.Limit, opts.Continue = 0, ""
+			continue
 		}
-		return nil
-	})
-	if errors.Is(err, errFound) {
-		return err
+		if err != nil {
+			return Classify(err, Call{Verb: "list", Resource: "nodes"}, nil)
+		}
+		for i := range list.Items {
+			node := &list.Items[i]
+			if seen[node.Name] {
+				continue
+			}
+			seen[node.Name] = true
+			if err := see(node); err != nil {
+				return err
+			}
+		}
+		if opts.Continue = list.Continue; opts.Continue == "" {
+			return nil
+		}
 	}
-	return Classify(err, Call{Verb: "list", Resource: "nodes"}, nil)
 }
 
 func isOneOf(node *corev1.Node, ours map[string]bool) bool {

@@ -131,3 +131,17 @@ func TestS1_NothingShowsASecret(t *testing.T) {
 	verified, _ := Verify(t.Context(), client, job)
 	assert.NotContains(t, fmt.Sprintf("%+v", verified), canary)
 }
+
+func TestR8_AnEntryThatReadersMisreadIsRefused(t *testing.T) {
+	for name, user := range map[string]string{"empty user": "", "colon in the user": "a:b"} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset()
+			job := testJob()
+			job.Entries[0].User = user
+			results, _ := Ensure(t.Context(), client, job)
+			assert.Equal(t, kube.CauseRejected, cause(t, results[0].Err))
+			require.ErrorContains(t, results[0].Err, registry)
+			assert.Empty(t, writes(client))
+		})
+	}
+}
