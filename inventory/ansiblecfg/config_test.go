@@ -265,7 +265,7 @@ func TestErrors(t *testing.T) {
 			_, err := ansiblecfg.Load(m.options())
 			var configErr *ansiblecfg.Error
 			require.ErrorAs(t, err, &configErr)
-			assert.ErrorContains(t, err, tc.message)
+			require.ErrorContains(t, err, tc.message)
 			assert.NotContains(t, err.Error(), "canary")
 		})
 	}
@@ -323,7 +323,7 @@ func TestWarnings(t *testing.T) {
 	} {
 		c, _ := load(t, "[defaults]\n"+tc.text, tc.env)
 		if tc.want == "" || strings.HasPrefix(tc.text, "become") {
-			assert.Empty(t, c.Warnings, tc)
+			assert.Empty(t, c.Warnings, tc.text)
 			continue
 		}
 		assert.Contains(t, notes(c.Warnings), tc.want)

@@ -1,7 +1,6 @@
 package pattern_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"slices"
@@ -275,7 +274,7 @@ func FuzzLimit(f *testing.F) {
 		if err != nil {
 			var patternErr *pattern.Error
 			require.ErrorAs(t, err, &patternErr)
-			require.False(t, errors.Is(err, pattern.ErrFile))
+			require.NotErrorIs(t, err, pattern.ErrFile)
 			return
 		}
 		seen := map[string]bool{}

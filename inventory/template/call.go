@@ -96,6 +96,45 @@ func (a arguments) bind(function string, names ...string) (params, error) {
 	return p, nil
 }
 
+// bindValue binds the arguments of a filter or test, and takes what it is
+// applied to for a value; bindStrict, bindText and bindItems do so for what
+// must be no kind of undefined, for its str(), and for its items.
+func (a arguments) bindValue(in object, function string, names ...string) (params, *value.Value, error) {
+	p, err := a.bind(function, names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := plain(in)
+	return p, v, err
+}
+
+func (a arguments) bindStrict(in object, function string, names ...string) (params, *value.Value, error) {
+	p, err := a.bind(function, names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := strict(in)
+	return p, v, err
+}
+
+func (a arguments) bindText(in object, function string, names ...string) (params, string, error) {
+	p, v, err := a.bindValue(in, function, names...)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := str(v)
+	return p, s, err
+}
+
+func (a arguments) bindItems(f *frame, in object, function string, names ...string) (params, []*value.Value, error) {
+	p, err := a.bind(function, names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := f.iterate(in)
+	return p, items, err
+}
+
 // value is a parameter's value, or nil where it was left out.
 func (p params) value(name string) (*value.Value, error) {
 	if p[name] == nil {

@@ -213,11 +213,7 @@ func filterDictSort(_ *frame, in object, args arguments) (object, error) {
 
 // filterExtract is container[item], and what is below it.
 func filterExtract(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("extract", "container", "morekeys=")
-	if err != nil {
-		return nil, err
-	}
-	first, err := plain(in)
+	p, first, err := args.bindValue(in, "extract", "container", "morekeys=")
 	if err != nil {
 		return nil, err
 	}

@@ -216,10 +216,7 @@ func (e *jsonEncoder) quote(s string) {
 }
 
 func filterFromJSON(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("from_json"); err != nil {
-		return nil, err
-	}
-	v, err := plain(in)
+	_, v, err := args.bindValue(in, "from_json")
 	if err != nil {
 		return nil, err
 	}

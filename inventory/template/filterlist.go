@@ -21,10 +21,7 @@ func listFilters() map[string]filter {
 }
 
 func filterFirst(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("first"); err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	_, items, err := args.bindItems(f, in, "first")
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +32,7 @@ func filterFirst(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterLast(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("last"); err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	_, items, err := args.bindItems(f, in, "last")
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +65,15 @@ func attributeParts(v *value.Value) ([]*value.Value, error) {
 	return parts, nil
 }
 
+// path is a parameter that names an attribute.
+func (p params) path(name string) ([]*value.Value, error) {
+	v, err := p.value(name)
+	if err != nil {
+		return nil, err
+	}
+	return attributeParts(v)
+}
+
 // attr follows parts from an item, as Jinja's attribute getters do.
 func (f *frame) attr(item object, parts []*value.Value) (object, error) {
 	for _, part := range parts {
@@ -97,11 +100,7 @@ func filterJoin(f *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	attribute, err := p.value("attribute")
-	if err != nil {
-		return nil, err
-	}
-	parts, err := attributeParts(attribute)
+	parts, err := p.path("attribute")
 	if err != nil {
 		return nil, err
 	}
@@ -176,11 +175,7 @@ func (f *frame) keys(items []*value.Value, p params) ([]*value.Value, error) {
 }
 
 func filterSort(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("sort", "reverse=", "case_sensitive=", "attribute=")
-	if err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	p, items, err := args.bindItems(f, in, "sort", "reverse=", "case_sensitive=", "attribute=")
 	if err != nil {
 		return nil, err
 	}
@@ -225,10 +220,7 @@ func sortBy(items, keys []*value.Value, reverse bool) ([]*value.Value, error) {
 }
 
 func filterReverse(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("reverse"); err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	_, items, err := args.bindItems(f, in, "reverse")
 	if err != nil {
 		return nil, err
 	}
@@ -248,11 +240,7 @@ func filterReverse(f *frame, in object, args arguments) (object, error) {
 // extreme is min and max.
 func extreme(better func(c int) bool) filter {
 	return func(f *frame, in object, args arguments) (object, error) {
-		p, err := args.bind("the filter", "case_sensitive=", "attribute=")
-		if err != nil {
-			return nil, err
-		}
-		items, err := f.iterate(in)
+		p, items, err := args.bindItems(f, in, "the filter", "case_sensitive=", "attribute=")
 		if err != nil {
 			return nil, err
 		}
@@ -278,19 +266,11 @@ func extreme(better func(c int) bool) filter {
 }
 
 func filterSum(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("sum", "attribute=", "start=")
+	p, items, err := args.bindItems(f, in, "sum", "attribute=", "start=")
 	if err != nil {
 		return nil, err
 	}
-	items, err := f.iterate(in)
-	if err != nil {
-		return nil, err
-	}
-	attribute, err := p.value("attribute")
-	if err != nil {
-		return nil, err
-	}
-	parts, err := attributeParts(attribute)
+	parts, err := p.path("attribute")
 	if err != nil {
 		return nil, err
 	}

@@ -42,8 +42,9 @@ func compileRegexp(source string, ignoreCase, multiline bool) (*regexp.Regexp, e
 	return re, nil
 }
 
-// compileFor compiles a parameter, with the flags that the filters know.
-func compileFor(p params, name string) (*regexp.Regexp, error) {
+// regexpFor compiles the parameter called name, with the flags that the filters
+// know, to be used on text.
+func (p params) regexpFor(name, text string) (*regexp.Regexp, error) {
 	source, err := p.text(name, "")
 	if err != nil {
 		return nil, err
@@ -56,37 +57,41 @@ func compileFor(p params, name string) (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.HasSuffix(text, "\n") && strings.Contains(source, "$") {
+		// Python's matches in front of the line end, too.
+		return nil, failf(ErrUnsupported, "$ in a regular expression is not supported for text that ends in a line end")
+	}
 	return compileRegexp(source, ignoreCase, multiline)
 }
 
-// repeatable refuses what Python and Go repeat differently: an expression that
-// can match nothing right behind a match.
-func repeatable(re *regexp.Regexp, p params) error {
-	source, _ := p.text("pattern", "")
-	if source == "" {
-		source, _ = p.text("regex", "")
+// regexpForAll is regexpFor for all matches. It refuses what Python and Go
+// repeat differently: an expression that can match nothing right behind a match.
+func (p params) regexpForAll(name, text string) (*regexp.Regexp, error) {
+	re, err := p.regexpFor(name, text)
+	if err != nil {
+		return nil, err
 	}
-	multiline, _ := p.truth("multiline")
+	source, err := p.text(name, "")
+	if err != nil {
+		return nil, err
+	}
+	multiline, err := p.truth("multiline")
+	if err != nil {
+		return nil, err
+	}
 	if re.MatchString("") && (multiline || !strings.HasPrefix(source, "^") && !strings.HasPrefix(source, `\A`)) {
-		return failf(ErrUnsupported, "replacing or finding all with an expression that can match nothing is not supported; begin it with ^")
+		return nil, failf(ErrUnsupported, "replacing or finding all with an expression that can match nothing is not supported; begin it with ^")
 	}
-	return nil
+	return re, nil
 }
 
 func filterRegexReplace(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("regex_replace", "pattern=", "replacement=", "ignorecase=", "multiline=")
+	p, s, err := args.bindText(in, "regex_replace", "pattern=", "replacement=", "ignorecase=", "multiline=")
 	if err != nil {
 		return nil, err
 	}
-	s, err := textOf(in)
+	re, err := p.regexpForAll("pattern", s)
 	if err != nil {
-		return nil, err
-	}
-	re, err := compileFor(p, "pattern")
-	if err != nil {
-		return nil, err
-	}
-	if err := repeatable(re, p); err != nil {
 		return nil, err
 	}
 	with, err := p.text("replacement", "")
@@ -95,9 +100,6 @@ func filterRegexReplace(f *frame, in object, args arguments) (object, error) {
 	}
 	parts, err := replacement(re, with)
 	if err != nil {
-		return nil, err
-	}
-	if err := f.dollar(s, p); err != nil {
 		return nil, err
 	}
 	var b strings.Builder
@@ -117,19 +119,6 @@ func filterRegexReplace(f *frame, in object, args arguments) (object, error) {
 	}
 	b.WriteString(s[last:])
 	return pyStr(b.String()), f.run.grow(b.Len(), 0)
-}
-
-// dollar refuses "$" where the text ends in a line end: Python's matches in
-// front of it, too.
-func (f *frame) dollar(s string, p params) error {
-	source, _ := p.text("pattern", "")
-	if source == "" {
-		source, _ = p.text("regex", "")
-	}
-	if strings.HasSuffix(s, "\n") && strings.Contains(source, "$") {
-		return failf(ErrUnsupported, "$ in a regular expression is not supported for text that ends in a line end")
-	}
-	return nil
 }
 
 // part is a text of a replacement and the group that follows it, or -1.
@@ -199,7 +188,7 @@ func groupIndex(re *regexp.Regexp, name string) (int, error) {
 	return n, nil
 }
 
-func filterRegexSearch(f *frame, in object, args arguments) (object, error) {
+func filterRegexSearch(_ *frame, in object, args arguments) (object, error) {
 	if len(args.positional) == 0 {
 		if args.named["regex"] == nil {
 			return nil, failf(ErrEvaluate, "regex_search needs a regular expression")
@@ -216,11 +205,8 @@ func filterRegexSearch(f *frame, in object, args arguments) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	re, err := compileFor(p, "regex")
+	re, err := p.regexpFor("regex", s)
 	if err != nil {
-		return nil, err
-	}
-	if err := f.dollar(s, p); err != nil {
 		return nil, err
 	}
 	var groups []int
@@ -262,22 +248,12 @@ func filterRegexSearch(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterRegexFindAll(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("regex_findall", "regex", "multiline=", "ignorecase=")
+	p, s, err := args.bindText(in, "regex_findall", "regex", "multiline=", "ignorecase=")
 	if err != nil {
 		return nil, err
 	}
-	s, err := textOf(in)
+	re, err := p.regexpForAll("regex", s)
 	if err != nil {
-		return nil, err
-	}
-	re, err := compileFor(p, "regex")
-	if err != nil {
-		return nil, err
-	}
-	if err := repeatable(re, p); err != nil {
-		return nil, err
-	}
-	if err := f.dollar(s, p); err != nil {
 		return nil, err
 	}
 	var items []*value.Value
@@ -334,21 +310,14 @@ const (
 
 // testRegexp is "is match", "is search" and "is regex".
 func testRegexp(mode regexpMode) test {
-	return func(f *frame, in object, args arguments) (bool, error) {
+	return func(_ *frame, in object, args arguments) (bool, error) {
 		names := []string{"pattern=", "ignorecase=", "multiline="}
-		p, err := args.bind("the test", names...)
+		p, s, err := args.bindText(in, "the test", names...)
 		if err != nil {
 			return false, err
 		}
-		s, err := textOf(in)
+		re, err := p.regexpFor("pattern", s)
 		if err != nil {
-			return false, err
-		}
-		re, err := compileFor(p, "pattern")
-		if err != nil {
-			return false, err
-		}
-		if err := f.dollar(s, p); err != nil {
 			return false, err
 		}
 		if mode == anywhere {

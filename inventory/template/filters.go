@@ -94,10 +94,7 @@ func (e *Engine) hasFilter(name string) error {
 // onValue is a filter without parameters of something that is defined.
 func onValue(fn func(v *value.Value) (*value.Value, error)) filter {
 	return func(_ *frame, in object, args arguments) (object, error) {
-		if _, err := args.bind("the filter"); err != nil {
-			return nil, err
-		}
-		v, err := plain(in)
+		_, v, err := args.bindValue(in, "the filter")
 		if err != nil {
 			return nil, err
 		}
@@ -202,11 +199,7 @@ func toInt(v *value.Value, base int) (*big.Int, bool) {
 }
 
 func filterFloat(_ *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("float", "default=")
-	if err != nil {
-		return nil, err
-	}
-	v, err := strict(in)
+	p, v, err := args.bindStrict(in, "float", "default=")
 	if err != nil {
 		return nil, err
 	}
@@ -225,10 +218,7 @@ func filterFloat(_ *frame, in object, args arguments) (object, error) {
 }
 
 func filterString(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("string"); err != nil {
-		return nil, err
-	}
-	s, err := textOf(in)
+	_, s, err := args.bindText(in, "string")
 	if err != nil {
 		return nil, err
 	}
@@ -236,10 +226,7 @@ func filterString(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterList(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("list"); err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	_, items, err := args.bindItems(f, in, "list")
 	if err != nil {
 		return nil, err
 	}
@@ -247,10 +234,7 @@ func filterList(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterLength(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("length"); err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	_, items, err := args.bindItems(f, in, "length")
 	if err != nil {
 		return nil, err
 	}
@@ -258,10 +242,7 @@ func filterLength(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterAbs(_ *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("abs"); err != nil {
-		return nil, err
-	}
-	v, err := strict(in)
+	_, v, err := args.bindStrict(in, "abs")
 	if err != nil {
 		return nil, err
 	}

@@ -51,11 +51,7 @@ func (f *frame) mapper(args arguments) (func(object) (object, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	attribute, err := p.value("attribute")
-	if err != nil {
-		return nil, err
-	}
-	parts, err := attributeParts(attribute)
+	parts, err := p.path("attribute")
 	if err != nil {
 		return nil, err
 	}

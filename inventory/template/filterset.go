@@ -8,11 +8,7 @@ import (
 )
 
 func filterUnique(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("unique", "case_sensitive=", "attribute=")
-	if err != nil {
-		return nil, err
-	}
-	items, err := f.iterate(in)
+	p, items, err := args.bindItems(f, in, "unique", "case_sensitive=", "attribute=")
 	if err != nil {
 		return nil, err
 	}

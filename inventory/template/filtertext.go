@@ -24,10 +24,7 @@ func textFilters() map[string]filter {
 // onText is a filter of str(value) without parameters.
 func onText(fn func(string) string) filter {
 	return func(f *frame, in object, args arguments) (object, error) {
-		if _, err := args.bind("the filter"); err != nil {
-			return nil, err
-		}
-		s, err := textOf(in)
+		_, s, err := args.bindText(in, "the filter")
 		if err != nil {
 			return nil, err
 		}
@@ -61,11 +58,7 @@ func titleFilter(s string) string {
 }
 
 func filterTrim(_ *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("trim", "chars=")
-	if err != nil {
-		return nil, err
-	}
-	s, err := textOf(in)
+	p, s, err := args.bindText(in, "trim", "chars=")
 	if err != nil {
 		return nil, err
 	}
@@ -133,11 +126,7 @@ func (f *frame) replace(s, old, with string, count int) (object, error) {
 }
 
 func filterCenter(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("center", "width=")
-	if err != nil {
-		return nil, err
-	}
-	s, err := textOf(in)
+	p, s, err := args.bindText(in, "center", "width=")
 	if err != nil {
 		return nil, err
 	}
@@ -168,11 +157,7 @@ func (f *frame) pad(s string, width int, fill string, left func(n int) int) (obj
 }
 
 func filterIndent(f *frame, in object, args arguments) (object, error) {
-	p, err := args.bind("indent", "width=", "first=", "blank=")
-	if err != nil {
-		return nil, err
-	}
-	v, err := strict(in)
+	p, v, err := args.bindStrict(in, "indent", "width=", "first=", "blank=")
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +204,7 @@ func filterIndent(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterWordCount(_ *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("wordcount"); err != nil {
-		return nil, err
-	}
-	s, err := textOf(in)
+	_, s, err := args.bindText(in, "wordcount")
 	if err != nil {
 		return nil, err
 	}
@@ -276,10 +258,7 @@ func escapeHTML(s string) string {
 
 // filterURLEncode quotes a string as urllib.parse.quote does, with "/" safe.
 func filterURLEncode(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("urlencode"); err != nil {
-		return nil, err
-	}
-	v, err := plain(in)
+	_, v, err := args.bindValue(in, "urlencode")
 	if err != nil {
 		return nil, err
 	}
@@ -302,10 +281,7 @@ func filterURLEncode(f *frame, in object, args arguments) (object, error) {
 }
 
 func filterQuote(_ *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("quote"); err != nil {
-		return nil, err
-	}
-	v, err := plain(in)
+	_, v, err := args.bindValue(in, "quote")
 	if err != nil {
 		return nil, err
 	}
@@ -322,10 +298,7 @@ func filterQuote(_ *frame, in object, args arguments) (object, error) {
 // onPath is a filter of a path.
 func onPath(fn func(string) string) filter {
 	return func(_ *frame, in object, args arguments) (object, error) {
-		if _, err := args.bind("the filter"); err != nil {
-			return nil, err
-		}
-		v, err := plain(in)
+		_, v, err := args.bindValue(in, "the filter")
 		if err != nil {
 			return nil, err
 		}
@@ -347,10 +320,7 @@ func dirname(p string) string {
 }
 
 func filterSplitExt(_ *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("splitext"); err != nil {
-		return nil, err
-	}
-	v, err := plain(in)
+	_, v, err := args.bindValue(in, "splitext")
 	if err != nil {
 		return nil, err
 	}
@@ -364,10 +334,7 @@ func filterSplitExt(_ *frame, in object, args arguments) (object, error) {
 }
 
 func filterPathJoin(f *frame, in object, args arguments) (object, error) {
-	if _, err := args.bind("path_join"); err != nil {
-		return nil, err
-	}
-	v, err := plain(in)
+	_, v, err := args.bindValue(in, "path_join")
 	if err != nil {
 		return nil, err
 	}

@@ -89,10 +89,7 @@ func tests() map[string]test {
 
 func onPlain(fn func(*value.Value) bool) test {
 	return func(_ *frame, in object, args arguments) (bool, error) {
-		if _, err := args.bind("the test"); err != nil {
-			return false, err
-		}
-		v, err := plain(in)
+		_, v, err := args.bindValue(in, "the test")
 		if err != nil {
 			return false, err
 		}
@@ -160,10 +157,7 @@ func divides(by, rest int64) test {
 
 func onPlainError(fn func(*value.Value) (bool, error)) test {
 	return func(_ *frame, in object, args arguments) (bool, error) {
-		if _, err := args.bind("the test"); err != nil {
-			return false, err
-		}
-		v, err := plain(in)
+		_, v, err := args.bindValue(in, "the test")
 		if err != nil {
 			return false, err
 		}
@@ -211,11 +205,7 @@ func comparison(op string) test {
 }
 
 func testIn(f *frame, in object, args arguments) (bool, error) {
-	p, err := args.bind("in", "seq")
-	if err != nil {
-		return false, err
-	}
-	v, err := plain(in)
+	p, v, err := args.bindValue(in, "in", "seq")
 	if err != nil {
 		return false, err
 	}
@@ -239,10 +229,7 @@ func testTruthy(wanted bool) test {
 // everyItem is all() and any().
 func everyItem(all bool) test {
 	return func(f *frame, in object, args arguments) (bool, error) {
-		if _, err := args.bind("the test"); err != nil {
-			return false, err
-		}
-		items, err := f.iterate(in)
+		_, items, err := args.bindItems(f, in, "the test")
 		if err != nil {
 			return false, err
 		}
@@ -256,10 +243,7 @@ func everyItem(all bool) test {
 }
 
 func testFilter(f *frame, in object, args arguments) (bool, error) {
-	if _, err := args.bind("filter"); err != nil {
-		return false, err
-	}
-	name, err := textOf(in)
+	_, name, err := args.bindText(in, "filter")
 	if err != nil {
 		return false, err
 	}

@@ -141,7 +141,7 @@ func TestI8_ErrorKinds(t *testing.T) {
 			require.ErrorIs(t, err, tc.want)
 			var vaultErr *vault.Error
 			require.ErrorAs(t, err, &vaultErr)
-			assert.ErrorContains(t, err, tc.message)
+			require.ErrorContains(t, err, tc.message)
 			assert.NotContains(t, err.Error()+vaultErr.Hint(), "canary")
 			assert.NotContains(t, err.Error(), "3q3")
 		})
