@@ -3,11 +3,8 @@
 package ansiblecfg_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,45 +18,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"oreg/inventory/ansiblecfg"
+	"oreg/inventory/internal/oracle"
 )
-
-// oracle is one long-lived Python process.
-type oracle struct {
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-func newOracle(t *testing.T, home string) oracle {
-	t.Helper()
-	check := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import ansible")
-	require.NoError(t, check.Run(), "Ansible is needed: apt-get install ansible-core")
-	// It ends at the end of its input, in Cleanup, when t.Context is over.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/usr/bin/python3", "testdata/oracle.py")
-	cmd.Env = []string{"HOME=" + home, "LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		assert.NoError(t, in.Close())
-		assert.NoError(t, cmd.Wait())
-	})
-	return oracle{in, bufio.NewScanner(out)}
-}
 
 type answer struct {
 	Values map[string]any
 	Error  string
 }
 
-func (o oracle) ask(t *testing.T, m *machine, file any) answer {
+func ask(t *testing.T, o *oracle.Oracle, m *machine, file any) answer {
 	t.Helper()
-	require.NoError(t, json.NewEncoder(o.in).Encode(map[string]any{"dir": m.dir, "file": file, "env": m.env}))
-	require.True(t, o.out.Scan(), "the oracle died: %v", o.out.Err())
 	var a answer
-	require.NoError(t, json.Unmarshal(o.out.Bytes(), &a))
+	o.Exchange(t, map[string]any{"dir": m.dir, "file": file, "env": m.env}, &a)
 	return a
 }
 
@@ -84,9 +54,9 @@ func values(t *testing.T, c *ansiblecfg.Config) map[string]any {
 	return plain
 }
 
-func compare(t *testing.T, o oracle, m *machine, file any, shown string) {
+func compare(t *testing.T, o *oracle.Oracle, m *machine, file any, shown string) {
 	t.Helper()
-	want := o.ask(t, m, file)
+	want := ask(t, o, m, file)
 	c, err := ansiblecfg.Load(m.options())
 	if want.Error != "" {
 		assert.Error(t, err, "%s\n%s", want.Error, shown)
@@ -104,7 +74,7 @@ func compare(t *testing.T, o oracle, m *machine, file any, shown string) {
 
 func TestLabSearchAgainstAnsible(t *testing.T) {
 	m := newMachine(t)
-	o := newOracle(t, m.home)
+	o := oracle.Start(t, "testdata/oracle.py")
 	m.system, m.env["HOME"] = "/etc/ansible/ansible.cfg", m.home
 	check := func(what string) { t.Helper(); compare(t, o, m, nil, what) }
 	check("nothing")
@@ -134,7 +104,7 @@ func TestLabSearchAgainstAnsible(t *testing.T) {
 func TestLabRandomAgainstAnsible(t *testing.T) {
 	m := newMachine(t)
 	m.env["HOME"] = m.home
-	o := newOracle(t, m.home)
+	o := oracle.Start(t, "testdata/oracle.py")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))

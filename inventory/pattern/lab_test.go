@@ -3,14 +3,10 @@
 package pattern_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"oreg/inventory/internal/oracle"
 	"oreg/inventory/pattern"
 )
 
@@ -29,47 +26,16 @@ type reply struct {
 	Error    string
 }
 
-// oracle is one long-lived Python process: starting Ansible takes half a
-// second, an answer a millisecond.
-type oracle struct {
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-func newOracle(t *testing.T) oracle {
+func ask(t *testing.T, o *oracle.Oracle, key, text string) reply {
 	t.Helper()
-	check := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import ansible")
-	require.NoError(t, check.Run(), "Ansible is needed: apt-get install ansible-core")
-	// It ends at the end of its input, in Cleanup, when t.Context is over.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/usr/bin/python3", "testdata/oracle.py")
-	cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		assert.NoError(t, in.Close())
-		assert.NoError(t, cmd.Wait())
-	})
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<24)
-	return oracle{in, lines}
-}
-
-func (o oracle) ask(t *testing.T, key, text string) reply {
-	t.Helper()
-	require.NoError(t, json.NewEncoder(o.in).Encode(map[string]string{key: text}))
-	require.True(t, o.out.Scan(), "the oracle died: %v", o.out.Err())
 	var r reply
-	require.NoError(t, json.Unmarshal(o.out.Bytes(), &r))
+	o.Exchange(t, map[string]string{key: text}, &r)
 	return r
 }
 
-func (o oracle) load(t *testing.T, ini string) inventory {
+func load(t *testing.T, o *oracle.Oracle, ini string) inventory {
 	t.Helper()
-	r := o.ask(t, "ini", ini)
+	r := ask(t, o, "ini", ini)
 	require.Empty(t, r.Error)
 	inv := inventory{hosts: map[string][]string{}}
 	for _, pair := range r.Groups {
@@ -114,9 +80,9 @@ hösté
 
 // compare checks one limit: same hosts in the same order, same warnings, and
 // an error where Ansible has one. What RE2 cannot do is allowed to fail.
-func compare(t *testing.T, o oracle, inv inventory, limit string) {
+func compare(t *testing.T, o *oracle.Oracle, inv inventory, limit string) {
 	t.Helper()
-	want := o.ask(t, "limit", limit)
+	want := ask(t, o, "limit", limit)
 	got, err := pattern.Limit(inv, limit, os.ReadFile)
 	switch {
 	case errors.Is(err, pattern.ErrUnsupported):
@@ -145,8 +111,8 @@ func compare(t *testing.T, o oracle, inv inventory, limit string) {
 }
 
 func TestLabTableAgainstAnsible(t *testing.T) {
-	o := newOracle(t)
-	inv := o.load(t, labInventory)
+	o := oracle.Start(t, "testdata/oracle.py")
+	inv := load(t, o, labInventory)
 	retry := filepath.Join(t.TempDir(), "x.retry")
 	require.NoError(t, os.WriteFile(retry, []byte("d1\r\n w1.example.com \n\n!d2\nd1:d2\n~a[ab]\n"), 0o600))
 	for _, limit := range []string{
@@ -163,8 +129,8 @@ func TestLabTableAgainstAnsible(t *testing.T) {
 }
 
 func TestLabRandomAgainstAnsible(t *testing.T) {
-	o := newOracle(t)
-	inv := o.load(t, labInventory)
+	o := oracle.Start(t, "testdata/oracle.py")
+	inv := load(t, o, labInventory)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -3,14 +3,9 @@
 package template_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,53 +13,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"oreg/inventory/internal/oracle"
 	"oreg/inventory/template"
 	"oreg/inventory/value"
 )
-
-// oracle is one long-lived Python process with Ansible's Templar.
-type oracle struct {
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-func newOracle(t *testing.T) oracle {
-	t.Helper()
-	check := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import ansible")
-	require.NoError(t, check.Run(), "Ansible is needed: apt-get install ansible-core")
-	// It ends at the end of its input, in Cleanup, when t.Context is over.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/usr/bin/python3", "testdata/oracle.py")
-	cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH"), "OREG_TEST=from the environment"}
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		assert.NoError(t, in.Close())
-		assert.NoError(t, cmd.Wait())
-	})
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<24)
-	return oracle{in, lines}
-}
 
 type reply struct {
 	Value                    any
 	Undefined, Syntax, Error string
 }
 
-func (o oracle) ask(t *testing.T, vars scope, v *value.Value) reply {
+func ask(t *testing.T, o *oracle.Oracle, vars scope, v *value.Value) reply {
 	t.Helper()
 	tags := map[string]any{}
 	for name, v := range vars {
 		tags[name] = tagged(v)
 	}
-	require.NoError(t, json.NewEncoder(o.in).Encode(map[string]any{"vars": tags, "template": tagged(v)}))
-	require.True(t, o.out.Scan(), "the oracle died: %v", o.out.Err())
 	var r reply
-	require.NoError(t, json.Unmarshal(o.out.Bytes(), &r))
+	o.Exchange(t, map[string]any{"vars": tags, "template": tagged(v)}, &r)
 	return r
 }
 
@@ -139,9 +105,9 @@ func unsafeToString(v *value.Value) *value.Value {
 }
 
 // verdict compares; it returns "" where both agree.
-func verdict(t *testing.T, o oracle, vars scope, text string) string {
+func verdict(t *testing.T, o *oracle.Oracle, vars scope, text string) string {
 	t.Helper()
-	want := o.ask(t, vars, str(text))
+	want := ask(t, o, vars, str(text))
 	got, err := labEngine().Render(t.Context(), "the_value", str(text), vars)
 	said, _ := json.Marshal(want)
 	switch {
@@ -190,7 +156,7 @@ func labEngine() *template.Engine {
 }
 
 func TestLabTableAgainstAnsible(t *testing.T) {
-	o := newOracle(t)
+	o := oracle.Start(t, "testdata/oracle.py")
 	for _, text := range templates() {
 		if v := verdict(t, o, variables(), text); v != "" {
 			t.Errorf("%q: %s", text, v)
@@ -275,7 +241,7 @@ func (g generator) breakIt(s string) string {
 }
 
 func TestLabRandomAgainstAnsible(t *testing.T) {
-	o := newOracle(t)
+	o := oracle.Start(t, "testdata/oracle.py")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	g := generator{rand.New(rand.NewPCG(seed, 0))}

@@ -4,10 +4,12 @@ A request is {"vars": {...}, "template": value}; the answer {"value": ...} in
 tagged form, {"undefined": text}, {"syntax": text} or {"error": text}.
 """
 import json
+import os
 import sys
 import warnings
 
 warnings.simplefilter("ignore")
+os.environ["OREG_TEST"] = "from the environment"
 
 from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
