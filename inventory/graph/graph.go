@@ -104,6 +104,13 @@ func (inv *Inventory) group(name string) *Group {
 // ErrEmptyName refuses a host or group without a name.
 var ErrEmptyName = errors.New("empty name")
 
+// MaxHosts bounds an inventory: a few lines of ranges can stand for more hosts
+// than memory holds.
+const MaxHosts = 500_000
+
+// ErrTooMany refuses the host after the last.
+var ErrTooMany = fmt.Errorf("more than %d hosts", MaxHosts)
+
 // AddGroup adds a group unless it is there.
 func (inv *Inventory) AddGroup(name string) error {
 	if name == "" {
@@ -125,6 +132,9 @@ func (inv *Inventory) AddHost(name, group string, port *value.Value, source stri
 	}
 	h := inv.hosts[name]
 	if h == nil {
+		if len(inv.Hosts) == MaxHosts {
+			return ErrTooMany
+		}
 		h = &Host{Name: name, Source: source}
 		inv.hosts[name] = h
 		inv.Hosts = append(inv.Hosts, h)

@@ -35,6 +35,12 @@ func Furthest(src string) int {
 	p := &parser{scan: scanner{src: trimmed}}
 	p.advance()
 	p.expressions()
+	if !p.bad && p.tok.kind == tokEnd {
+		return len(src)
+	}
+	if !p.bad {
+		p.furthest = p.tok.start
+	}
 	return len(src) - len(trimmed) + p.furthest
 }
 

@@ -41,23 +41,6 @@ func (c *constructor) lonelyTag(n *yaml.Node, plain bool) bool {
 	return rest == "!" || strings.HasPrefix(rest, "! ") || strings.HasPrefix(rest, "!\t")
 }
 
-// unexpectedColon says whether a plain scalar in brackets ends in a colon that
-// libyaml does not take for an indicator: "{a:}" is an error there.
-func (c *constructor) unexpectedColon(n *yaml.Node) bool {
-	rest := c.source(n)
-	line := n.Line
-	for _, word := range strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == '\n' }) {
-		for rest = strings.TrimLeft(rest, " \t"); rest == "" && line < len(c.lines); line++ {
-			rest = strings.TrimLeft(c.lines[line], " \t")
-		}
-		var ok bool
-		if rest, ok = strings.CutPrefix(rest, word); !ok {
-			return false
-		}
-	}
-	return n.Value != "" && len(rest) > 1 && rest[0] == ':' && strings.IndexByte(",?[]{}", rest[1]) >= 0
-}
-
 // source is the line of a node from where the node starts.
 func (c *constructor) source(n *yaml.Node) string {
 	if n.Line < 1 || n.Line > len(c.lines) {

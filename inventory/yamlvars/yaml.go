@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -87,7 +88,10 @@ func duplicateAnchor(doc *yaml.Node, file string) *problem.Problem {
 	seen := map[string]bool{}
 	for todo := []*yaml.Node{doc}; len(todo) > 0; {
 		n := todo[len(todo)-1]
-		todo = append(todo[:len(todo)-1], n.Content...)
+		todo = todo[:len(todo)-1]
+		for i := len(n.Content) - 1; i >= 0; i-- {
+			todo = append(todo, n.Content[i])
+		}
 		if n.Anchor == "" {
 			continue
 		}
@@ -169,7 +173,8 @@ func (c *constructor) construct(n *yaml.Node) (*value.Value, *problem.Problem) {
 	if n.Kind == yaml.ScalarNode && !tagged {
 		tag = "!!str"
 		plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
-		if plain && c.flow > 0 && c.unexpectedColon(n) {
+		if plain && c.flow > 0 && strings.HasSuffix(n.Value, ":") {
+			// The library takes the colon of "{a:}" for part of the text.
 			return nil, c.fail(n, "colon without a blank behind it, before a bracket or comma")
 		}
 		if plain != c.lonelyTag(n, plain) {
