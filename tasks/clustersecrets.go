@@ -202,14 +202,10 @@ func (c *ClusterSecrets) failed(err error) *SecretReport {
 func (c *ClusterSecrets) reports(results []secrets.Result) []SecretReport {
 	reports := make([]SecretReport, 0, len(results))
 	for _, r := range results {
-		report := SecretReport{Namespace: r.Namespace, Name: r.Name, Status: string(r.Status), Notes: r.Notes, Diff: r.Diff}
 		for _, w := range r.Warnings {
 			c.Warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
 		}
-		if r.Err != nil {
-			report.Error = secretFailure(r.Err)
-		}
-		reports = append(reports, report)
+		reports = append(reports, NewSecretReport(r))
 	}
 	return reports
 }

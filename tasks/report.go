@@ -55,8 +55,11 @@ type Failure struct {
 	Hint    string `json:"hint"`
 }
 
-// SecretReport is one secret of the cluster.
+// SecretReport is one secret of the cluster, or another object that has to do
+// with secrets.
 type SecretReport struct {
+	// Kind is empty for a secret, else one of the kinds.
+	Kind      string   `json:"kind,omitempty"`
 	Namespace string   `json:"namespace"`
 	Name      string   `json:"name"`
 	Status    string   `json:"status"`
