@@ -17,7 +17,9 @@ for module in "$@"; do
 	"$tools/staticcheck" -tags lab ./... || fail=1
 	"$tools/errcheck" -tags lab -exclude "$OLDPWD/hack/errcheck.txt" ./... || fail=1
 	GOFLAGS="${GOFLAGS:-} -tags=lab" "$tools/go-errorlint" ./... || fail=1
-	GOFLAGS="${GOFLAGS:-} -tags=lab" "$tools/testifylint" ./... || fail=1
+	# encoded-compare wants JSONEq, which forgives what our tests are about: the
+	# order of keys, and bytes that must not change.
+	GOFLAGS="${GOFLAGS:-} -tags=lab" "$tools/testifylint" -disable encoded-compare ./... || fail=1
 	# The list of vulnerabilities is on the network; without it there is no
 	# verdict, which is said and is not a failure of this tree.
 	if out=$("$tools/govulncheck" ./... 2>&1); then
