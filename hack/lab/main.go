@@ -19,7 +19,7 @@
 //	lab build            build kube-apiserver now (up does it too), with progress
 //
 // Flags of up: --dir D (default $XDG_RUNTIME_DIR/oreg-lab, else $TMPDIR/oreg-lab-UID), --nodes N
-// (3), --node-kind inprocess|sshd, --netns (each sshd node has a network namespace of its own: see
+// (3), --node-kind inprocess|sshd|machine, --netns (each sshd node has a network namespace of its own: see
 // below), --isolation auto|namespace|none (in-process nodes), --latency D,
 // --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
 // under strace: every execve with argv and environment goes to the node's "trace" file),
@@ -45,7 +45,7 @@
 //	        "tls":"lab-ca|self-signed|none","realm":"https://localhost:40123/token",
 //	        "accounts":[{"user":"lab|svc","password":"...","access":"push|pull|none"}],
 //	        "images":["openshift3/ose-pod:v3.11"],"log":"DIR/registries/basic.jsonl","running":true}],
-//	 "nodes":[{"name":"n1","kind":"inprocess|sshd","isolation":"namespace|none",
+//	 "nodes":[{"name":"n1","kind":"inprocess|sshd|machine","isolation":"namespace|none|machine",
 //	        "groups":["masters","etcd","nodes"],"address":"127.9.8.1","port":40001,
 //	        "host_keys":["ssh-ed25519 AAAA..."],
 //	        "root":"DIR/nodes/n1/root",     // its private files: root/var/lib/origin, root/root/.docker,
@@ -55,7 +55,10 @@
 //	        "data_dir":"/var/lib/origin",   // as oreg must name it: the path in root where isolation is "none"
 //	        "docker_dir":"/root/.docker",
 //	        "netns":false,                  // has a network of its own
-//	        "pid":4712,                     // of sshd; 0 in-process or stopped
+//	        "pid":4712,                     // of sshd or of a machine's systemd; 0 in-process or stopped
+//	        "unit":"origin-node.service",   // a machine's service; atomic-openshift-node.service is an alias
+//	        "small_dir":"/var/small",       // a machine's file system of 128 KiB, to be filled
+//	        "heartbeat":"on|off|stale",     // empty: the Ready condition is what somebody wrote
 //	        "log":"DIR/nodes/n1/log.jsonl","trace":"","running":true}],
 //	 "kubernetes":{"server":"https://127.9.8.250:6443","kubeconfig":"DIR/kube/admin.kubeconfig",
 //	        "kubeconfig_limited":"DIR/kube/limited.kubeconfig", // user "limited", no rights at all
@@ -66,16 +69,23 @@
 //
 //	lab ctl node add NAME [--kind K] [--groups nodes] | remove|stop|start NAME
 //	        stop kills every process of the node: connections are cut, new ones refused; its files stay
-//	lab ctl node pause|resume NAME                                    (sshd) connections hang, none is refused
+//	        (machine: a power cut, and a boot)
+//	lab ctl node pause|resume NAME                                    (sshd, machine) connections hang, none is refused
 //	lab ctl node set NAME [--latency 20ms] [--forwarding=false]      (in-process)
 //	lab ctl node log NAME | reset NAME | count NAME [EVENT]           events: connect auth exec forward
 //	        count without an event counts connections; NAME may be "all", here and above
-//	lab ctl node ps NAME                                              (sshd) argv and environment of its processes
+//	lab ctl node ps NAME                                              (sshd, machine) argv and environment of its processes
 //	lab ctl [--stdin] node exec NAME -- COMMAND                       as root inside the node, beside its SSH server
 //	lab ctl node block NAME REGISTRY|api|ADDRESS[:PORT] [--how reject|drop|unreachable]   (own network) its firewall:
 //	        connection refused, silence, or no route to host
 //	lab ctl node unblock NAME REGISTRY|api|ADDRESS[:PORT]
-//	lab ctl node name NAME HOSTNAME [ADDRESS]                         (sshd) its /etc/hosts; without address: forget it
+//	lab ctl node name NAME HOSTNAME [ADDRESS]                         (sshd, machine) its /etc/hosts; without address: forget it
+//	lab ctl node starts NAME                                          (machine) each start of its service, seen from
+//	        outside: {"time","node","unit","pid"}
+//	lab ctl node unit NAME ok|fail|crash|hang                         (machine) how its service behaves from its next
+//	        start on: fail ends at once, crash after 2 s, hang never says that it started
+//	lab ctl kubelet heartbeat NAME on|off|stale                       the lab plays the kubelet: Ready with a heartbeat
+//	        each second (of a machine: while its service runs); Unknown; as it is, without a heartbeat
 //	lab ctl registry add NAME [--auth A] [--tls T] | remove|stop|start NAME
 //	lab ctl registry log NAME | reset NAME
 //	lab ctl registry count NAME [all|authenticated|failed|anonymous]  (default all)
@@ -96,9 +106,17 @@
 // "user","remote","detail"}; of an sshd node the detail of exec is not the command, which sshd does
 // not tell.
 //
+// # Full machines
+//
+// A node of kind machine is Debian with a real systemd, made once by debootstrap (a minute on an idle
+// machine; kept in --cache) and booted by systemd-nspawn, with a network of its own as below. Its
+// files are plain files below "root", but for /usr, which is read-only and everybody's, and for what
+// it mounts itself. Its service is like the installer's unit (Type=notify, Restart=always after 5 s);
+// what it runs plays the kubelet: the lab turns its signs of life into the Node's Ready condition.
+//
 // # Networks of their own
 //
-// With --netns a node's network is a namespace with a loopback interface alone. The lab makes its
+// With --netns an sshd node's network, as a machine's always, is a namespace with a loopback interface alone. The lab makes its
 // own addresses (registries, realm, API, other nodes) mean the same inside, connection by
 // connection, so that a certificate or an inventory is right from everywhere; a part that is stopped
 // is refused inside too. Nothing else can be reached from there, and names are those of the node's
@@ -113,7 +131,8 @@
 // and oreg wants --allow-realm localhost for it.
 //
 // No controller-manager runs: nothing creates the service account "default" of a namespace that a
-// test makes, and a Node's Ready condition is what somebody writes. With --isolation none (or auto
+// test makes, and a Node's Ready condition is what somebody writes (the lab, where a heartbeat is on).
+// With --isolation none (or auto
 // where the kernel has no user namespaces) /etc/origin/master/admin.kubeconfig is not at its place on
 // the first master: use --kubeconfig. Thousands of nodes start and end in seconds on a tmpfs (--dir
 // /dev/shm/lab), and in half a minute on a busy disk.

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"oreg/hack/lab/kube"
+	"oreg/hack/lab/machine"
 	"oreg/hack/lab/site"
 )
 
@@ -40,7 +41,7 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 		cache = os.TempDir() // a user without a home
 	}
 	flags.IntVar(&o.cfg.Nodes, "nodes", 3, "number of nodes")
-	flags.StringVar(&o.cfg.Node.Kind, "node-kind", site.KindInProcess, "inprocess (any user) or sshd (root)")
+	flags.StringVar(&o.cfg.Node.Kind, "node-kind", site.KindInProcess, "inprocess (any user), sshd or machine (root)")
 	flags.StringVar(&o.cfg.Node.Isolation, "isolation", "auto", "of in-process nodes: auto, namespace or none")
 	flags.DurationVar(&o.cfg.Node.Latency, "latency", 0, "round-trip time added to in-process nodes")
 	flags.StringArrayVar(&o.cfg.Node.SSHDOptions, "sshd-option", nil, "a line of sshd_config; repeatable")
@@ -49,7 +50,7 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	flags.BoolVar(&o.cfg.Node.NetNS, "netns", false, "give each sshd node a network namespace of its own")
 	flags.BoolVar(&o.cfg.Kube, "kube", true, "start the Kubernetes API")
 	flags.StringVar(&o.kubeBinary, "kube-apiserver", "", "a built kube-apiserver to use instead of building it")
-	flags.StringVar(&o.cache, "cache", filepath.Join(cache, "oreg-lab"), "folder for the built kube-apiserver")
+	flags.StringVar(&o.cache, "cache", filepath.Join(cache, "oreg-lab"), "folder for what is made once: kube-apiserver, the tree of the machines")
 	flags.StringSliceVar(&o.cfg.Registries, "registries", []string{"basic", "bearer", "plain", "selfsigned"}, "out of "+strings.Join(site.RegistryNames(), ", "))
 	flags.StringVar(&o.cfg.RealmHost, "realm-host", "localhost", "host name of the bearer registry's realm")
 	flags.BoolVar(&o.json, "json", false, "print the state document, on one line, when all is ready")
@@ -88,6 +89,15 @@ func up(ctx context.Context, args []string, sys system) error {
 	}
 	if o.cfg.Kube {
 		if o.cfg.KubeBinary, err = kubeBinary(ctx, o, sys); err != nil {
+			return err
+		}
+	}
+	o.cfg.MachineBase = func(ctx context.Context) (string, error) {
+		return machine.Base(ctx, o.cache, sys.stderr, sys.now)
+	}
+	if o.cfg.Node.Kind == site.KindMachine {
+		// Here, so that a detached lab shows it too.
+		if _, err := o.cfg.MachineBase(ctx); err != nil {
 			return err
 		}
 	}

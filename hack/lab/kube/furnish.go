@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // Node is a Node object that the lab's cluster has.
@@ -22,12 +21,7 @@ type Node struct {
 // Furnish creates what an OpenShift cluster has before oreg comes: namespaces, the default service
 // account in each, and Node objects that are Ready. What exists stays as it is.
 func (s *Server) Furnish(ctx context.Context, namespaces []string, nodes []Node) error {
-	config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig())
-	if err != nil {
-		return err
-	}
-	config.QPS = -1
-	client, err := kubernetes.NewForConfig(config)
+	client, err := s.clientset()
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"oreg/hack/lab/ca"
 )
 
@@ -33,6 +35,9 @@ const Version = "v1.34.4"
 
 // readyTimeout bounds the start; it is long because the machine may be busy building.
 const readyTimeout = 2 * time.Minute
+
+// requestTimeout bounds a request of the lab's own.
+const requestTimeout = 5 * time.Second
 
 // Config says what to start.
 type Config struct {
@@ -53,6 +58,10 @@ type Server struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	paused bool
+
+	typedOnce sync.Once
+	typed     kubernetes.Interface
+	typedErr  error
 }
 
 // Start starts the API and waits until it is ready. It runs until Stop or the death of this process.
@@ -217,7 +226,7 @@ func (s *Server) adminClient(pair ca.Pair) (*http.Client, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(s.cfg.Authority.PEM())
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true, // the server may be killed between any two requests
 	}}, nil

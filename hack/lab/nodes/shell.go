@@ -14,7 +14,8 @@ import (
 //
 // Without Wrap a command sees this machine's own files, and only HOME and the working directory
 // are in the node's folder: the inventory must then name paths in that folder. With Wrap (package
-// private) it sees the node's folder as /root, /var/lib/origin and /etc/origin.
+// private) it sees the node's folder as /root, /var/lib/origin and /etc/origin. Programs
+// in /root/bin come first on the path: a test may put a systemctl there, as no systemd runs.
 type Shell struct {
 	Root  string        // the node's folder; holds root/
 	Grace time.Duration // what a command gets between the end of its connection and SIGKILL
@@ -42,7 +43,7 @@ func (sh Shell) Exec(ctx context.Context, s *Session) (int, error) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.Env = append([]string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=" + home, "USER=" + s.User, "LOGNAME=" + s.User, "SHELL=/bin/sh", "SSH_CONNECTION=" + s.Connection,
 	}, s.Env...)
 	// A session of its own, so that everything it started can be killed; and death with the lab.

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -63,6 +65,30 @@ func Signal(pid int, sig syscall.Signal) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// ChildInit is the child of process pid that is process 1 of a namespace of its own.
+func ChildInit(pid int) (int, error) {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	for _, dir := range dirs {
+		raw, err := os.ReadFile(dir + "/status")
+		if err != nil {
+			continue // ended meanwhile
+		}
+		fields := map[string][]string{}
+		for line := range strings.Lines(string(raw)) {
+			key, value, _ := strings.Cut(line, ":")
+			fields[key] = strings.Fields(value)
+		}
+		ids := fields["NSpid"]
+		if slices.Equal(fields["PPid"], []string{strconv.Itoa(pid)}) && len(ids) > 1 && ids[len(ids)-1] == "1" {
+			return strconv.Atoi(ids[0])
+		}
+	}
+	return 0, fmt.Errorf("process %d has no child that is the first of its namespace", pid)
 }
 
 func process(dir string) (Process, error) {

@@ -23,7 +23,7 @@ func (l *Lab) Control(ctx context.Context, out io.Writer, req Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(req.Args) == 0 {
-		return errors.New("expected node, registry, api, inventory, state or down")
+		return errors.New("expected node, registry, api, kubelet, inventory, state or down")
 	}
 	verb, rest := req.Args[0], req.Args[1:]
 	changed, err := false, error(nil)
@@ -34,6 +34,8 @@ func (l *Lab) Control(ctx context.Context, out io.Writer, req Request) error {
 		changed, err = l.controlRegistry(out, rest, req.Stdin)
 	case "api":
 		changed, err = l.controlAPI(rest)
+	case "kubelet":
+		changed, err = l.controlKubelet(rest)
 	case "inventory":
 		changed = true
 	case "state":
@@ -41,7 +43,7 @@ func (l *Lab) Control(ctx context.Context, out io.Writer, req Request) error {
 	case "down":
 		l.down()
 	default:
-		err = fmt.Errorf("%q: expected node, registry, api, inventory, state or down", verb)
+		err = fmt.Errorf("%q: expected node, registry, api, kubelet, inventory, state or down", verb)
 	}
 	if err != nil || !changed {
 		return err

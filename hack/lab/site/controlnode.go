@@ -19,7 +19,7 @@ import (
 	"oreg/hack/lab/procs"
 )
 
-const nodeUsage = "node add|remove|stop|start|pause|resume|set|log|reset|count|ps|exec|block|unblock|name NAME"
+const nodeUsage = "node add|remove|stop|start|pause|resume|set|log|reset|count|ps|exec|block|unblock|name|unit|starts NAME"
 
 func (l *Lab) controlNode(out io.Writer, args []string) (changed bool, err error) {
 	verb, name, rest, err := take(args, nodeUsage)
@@ -69,6 +69,10 @@ func (l *Lab) controlNode(out io.Writer, args []string) (changed bool, err error
 		return false, each(func(n *node) error { return n.processes(out) })
 	case "block", "unblock":
 		return false, each(func(n *node) error { return l.block(n, verb == "block", rest) })
+	case "unit":
+		return false, each(func(n *node) error { return n.setMode(rest) })
+	case "starts":
+		return false, unitStarts(out, chosen)
 	case "name":
 		return false, each(func(n *node) error { return n.setHost(rest) })
 	}
@@ -107,7 +111,7 @@ func (l *Lab) addNode(name string, args []string) error {
 	}
 	l.addresses++
 	l.nodes = append(l.nodes, n)
-	return l.furnishCluster()
+	return errors.Join(l.furnishCluster(), l.startHearts())
 }
 
 func set(chosen []*node, args []string) error {

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"oreg/hack/lab/cgroup"
 )
 
 // Down ends the lab in dir, whatever state it is in, and removes the folder. A lab that is not
@@ -66,9 +69,13 @@ func alive(s *State) bool {
 
 // Remove removes a lab's folder. It refuses a folder that holds anything that is not a lab's.
 func Remove(dir string) error {
+	dir, err := filepath.Abs(dir) // the control groups are named after it
+	if err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return cgroup.Remove(cgroup.Of(dir))
 	}
 	if err != nil {
 		return err
@@ -83,5 +90,5 @@ func Remove(dir string) error {
 			return fmt.Errorf("%s holds %s, which is not a lab's: nothing removed", dir, e.Name())
 		}
 	}
-	return os.RemoveAll(dir)
+	return errors.Join(os.RemoveAll(dir), cgroup.Remove(cgroup.Of(dir)))
 }

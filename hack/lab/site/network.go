@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -83,8 +84,15 @@ func (n *node) stop() {
 
 // close stops a node for ever.
 func (n *node) close() error {
+	n.heart.halt()
 	n.stop()
 	errs := []error{n.log.Close()}
+	if c, ok := n.server.(io.Closer); ok {
+		errs = append(errs, c.Close())
+	}
+	if n.starts != nil {
+		errs = append(errs, n.starts.Close())
+	}
 	if n.net != nil {
 		errs = append(errs, n.net.close())
 	}

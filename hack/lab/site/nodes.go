@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"oreg/hack/lab/etc"
+	"oreg/hack/lab/machine"
 	"oreg/hack/lab/nodes"
 	"oreg/hack/lab/private"
 	"oreg/hack/lab/record"
@@ -26,12 +26,14 @@ import (
 const (
 	KindInProcess = "inprocess"
 	KindSSHD      = "sshd"
+	KindMachine   = "machine"
 )
 
 const (
 	isolationAuto      = "auto"
 	isolationNamespace = "namespace"
 	isolationNone      = "none"
+	isolationMachine   = "machine"
 )
 
 // filedRecords is how many nodes may have a record in a file: each holds one open. More nodes than
@@ -78,6 +80,8 @@ type node struct {
 	logPath   string
 	log       *record.Log[nodes.Event]
 	hostKeys  []string
+	starts    *record.Log[machine.UnitStart] // of a machine's service
+	heart     heart
 }
 
 func (n *node) state() NodeState {
@@ -89,8 +93,12 @@ func (n *node) state() NodeState {
 	if n.isolation == isolationNone {
 		s.DataDir, s.DockerDir = filepath.Join(n.root, s.DataDir), filepath.Join(n.root, s.DockerDir)
 	}
-	if real, ok := n.server.(*sshd.Node); ok {
+	s.Heartbeat = n.heart.state()
+	switch real := n.server.(type) {
+	case *sshd.Node:
 		s.PID, s.Trace = real.PID(), real.TracePath()
+	case *machine.Machine:
+		s.PID, s.Unit, s.SmallDir = real.PID(), machine.Unit, machine.Small
 	}
 	return s
 }
@@ -151,7 +159,11 @@ func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) 
 	}
 	dir := filepath.Join(l.path("nodes"), name)
 	n := &node{name: name, kind: kind, isolation: isolationNamespace, groups: groups, root: filepath.Join(dir, "root")}
-	if err := private.Prepare(n.root, kind == KindSSHD); err != nil {
+	if kind == KindMachine {
+		if err := os.MkdirAll(n.root, 0o755); err != nil {
+			return nil, err
+		}
+	} else if err := private.Prepare(n.root, kind == KindSSHD); err != nil {
 		return nil, err
 	}
 	if i < filedRecords {
@@ -176,8 +188,11 @@ func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) 
 		n.server, err = l.inProcess(n, i, keys)
 	case KindSSHD:
 		n.server, err = l.sshd(n, i, dir, keys)
+	case KindMachine:
+		n.isolation = isolationMachine
+		n.server, err = l.machine(n, i, dir, keys)
 	default:
-		err = fmt.Errorf("node kind %q: expected %s or %s", kind, KindInProcess, KindSSHD)
+		err = fmt.Errorf("node kind %q: expected %s, %s or %s", kind, KindInProcess, KindSSHD, KindMachine)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.close())
@@ -218,18 +233,11 @@ func (l *Lab) sshd(n *node, i int, dir string, keys []*sshKey) (server, error) {
 	}
 	cfg := sshd.Config{
 		Port: port, NetNS: ns, Name: n.name, Address: address, Dir: dir, Root: n.root, Certs: n.certs, Self: l.cfg.Self,
-		AuthorizedKey: l.clientKey.line(), Options: l.cfg.Node.SSHDOptions, Trace: l.cfg.Node.Trace,
+		AuthorizedKey: l.clientKey.line(), Accounts: l.nodeAccounts(), Options: l.cfg.Node.SSHDOptions, Trace: l.cfg.Node.Trace,
 		Log: n.log, Now: l.cfg.Now,
 	}
-	for _, k := range keys {
-		private, err := k.encode("")
-		if err != nil {
-			return nil, err
-		}
-		cfg.HostKeys = append(cfg.HostKeys, private)
-	}
-	for _, a := range l.state.Accounts {
-		cfg.Accounts = append(cfg.Accounts, etc.Account{User: a.User, Password: a.Password, Sudo: a.Sudo})
+	if cfg.HostKeys, err = encodeAll(keys); err != nil {
+		return nil, err
 	}
 	return started(sshd.Start(l.ctx, cfg))
 }

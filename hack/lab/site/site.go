@@ -34,9 +34,11 @@ type Config struct {
 	Registries []string // names out of RegistryNames
 	RealmHost  string
 	Kube       bool
-	KubeBinary string    // kube-apiserver, built
-	Progress   io.Writer // one line per step
-	Now        func() time.Time
+	KubeBinary string // kube-apiserver, built
+	// MachineBase makes the tree that full machines are copied from, or finds it.
+	MachineBase func(context.Context) (string, error)
+	Progress    io.Writer // one line per step
+	Now         func() time.Time
 }
 
 // Lab is a running lab.
@@ -58,6 +60,10 @@ type Lab struct {
 	clientKey  *sshKey
 	isolation  string // of in-process nodes, decided at the first
 	addresses  int    // how many node addresses were given
+
+	baseOnce sync.Once // of the tree of the machines
+	base     string
+	baseErr  error
 }
 
 // Up starts a lab. On failure nothing is left running; the folder stays for Remove.
@@ -85,7 +91,7 @@ func Up(ctx context.Context, cfg Config) (_ *Lab, err error) {
 	if err := l.furnishCluster(); err != nil {
 		return nil, err
 	}
-	return l, l.refresh()
+	return l, errors.Join(l.startHearts(), l.refresh())
 }
 
 func (l *Lab) prepare() error {

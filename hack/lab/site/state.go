@@ -72,6 +72,9 @@ type NodeState struct {
 	PID       int      `json:"pid"`
 	Log       string   `json:"log"`
 	Trace     string   `json:"trace"`
+	Unit      string   `json:"unit"`
+	SmallDir  string   `json:"small_dir"`
+	Heartbeat string   `json:"heartbeat"`
 	Running   bool     `json:"running"`
 }
 

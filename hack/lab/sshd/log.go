@@ -7,12 +7,6 @@ import (
 	"oreg/hack/lab/nodes"
 )
 
-// parser turns sshd's log (LogLevel VERBOSE) into events. sshd does not say which command a
-// session runs; with the trace option of the lab the trace does.
-type parser struct {
-	emit func(nodes.Event)
-}
-
 // The log's lines are English in every locale and their form has not changed in a decade; the lab's
 // tests read them from the real sshd.
 var (
@@ -23,23 +17,25 @@ var (
 	forwardLine    = regexp.MustCompile(`(?:refused local port forward|open failed|Received request to connect)`)
 )
 
-func (p parser) line(s string) {
+// ParseLog turns a line of sshd's log (LogLevel VERBOSE) into an event, if it is one. sshd does not
+// say which command a session runs; with the trace option of the lab the trace does.
+func ParseLog(s string, emit func(nodes.Event)) {
 	switch {
 	case strings.HasPrefix(s, "Connection from "):
 		if m := connectLine.FindStringSubmatch(s); m != nil {
-			p.emit(nodes.Event{Event: "connect", Remote: m[1] + ":" + m[2]})
+			emit(nodes.Event{Event: "connect", Remote: m[1] + ":" + m[2]})
 		}
 	case authLine.MatchString(s):
 		m := authLine.FindStringSubmatch(s)
 		outcome := map[string]string{"Accepted": "accepted", "Failed": "refused"}[m[1]]
-		p.emit(nodes.Event{Event: "auth", User: m[3], Remote: m[4] + ":" + m[5], Detail: m[2] + " " + outcome})
+		emit(nodes.Event{Event: "auth", User: m[3], Remote: m[4] + ":" + m[5], Detail: m[2] + " " + outcome})
 	case sessionLine.MatchString(s):
 		m := sessionLine.FindStringSubmatch(s)
-		p.emit(nodes.Event{Event: "exec", User: m[2], Remote: m[3] + ":" + m[4], Detail: m[1]})
+		emit(nodes.Event{Event: "exec", User: m[2], Remote: m[3] + ":" + m[4], Detail: m[1]})
 	case disconnectLine.MatchString(s):
 		m := disconnectLine.FindStringSubmatch(s)
-		p.emit(nodes.Event{Event: "disconnect", User: m[1], Remote: m[2] + ":" + m[3]})
+		emit(nodes.Event{Event: "disconnect", User: m[1], Remote: m[2] + ":" + m[3]})
 	case forwardLine.MatchString(s):
-		p.emit(nodes.Event{Event: "forward", Detail: s})
+		emit(nodes.Event{Event: "forward", Detail: s})
 	}
 }

@@ -165,10 +165,10 @@ func (n *Node) Restart(ctx context.Context) error {
 // watch copies sshd's log, turns it into the record, and waits for its end.
 func (n *Node) watch(cmd *exec.Cmd, stderr io.Reader, logFile *os.File, listening, exited chan struct{}) {
 	defer close(exited)
-	events := parser{emit: func(e nodes.Event) {
+	emit := func(e nodes.Event) {
 		e.Time = n.cfg.Now()
 		n.cfg.Log.Add(e)
-	}}
+	}
 	up := false
 	lines := bufio.NewReader(io.TeeReader(stderr, logFile))
 	for {
@@ -177,7 +177,7 @@ func (n *Node) watch(cmd *exec.Cmd, stderr io.Reader, logFile *os.File, listenin
 			up = true
 			close(listening)
 		}
-		events.line(strings.TrimRight(line, "\r\n"))
+		ParseLog(strings.TrimRight(line, "\r\n"), emit)
 		if err != nil {
 			break
 		}
