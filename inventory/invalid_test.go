@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -159,7 +158,7 @@ func TestInvalidInventories(t *testing.T) {
 			require.ErrorAs(t, err, &problems)
 			assert.Equal(t, Position{File: "hosts", Line: c.line}, problems[0].Pos)
 			var one *Problem
-			assert.True(t, errors.As(err, &one), "errors.As reaches a single problem")
+			assert.ErrorAs(t, err, &one, "a single problem is reached")
 		})
 	}
 }

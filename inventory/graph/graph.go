@@ -106,7 +106,7 @@ var ErrEmptyName = errors.New("empty name")
 
 // MaxHosts bounds an inventory: a few lines of ranges can stand for more hosts
 // than memory holds.
-const MaxHosts = 500_000
+const MaxHosts = 250_000
 
 // ErrTooMany refuses the host after the last.
 var ErrTooMany = fmt.Errorf("more than %d hosts", MaxHosts)

@@ -92,9 +92,9 @@ func TestPositions(t *testing.T) {
 }
 
 func TestTooManyHosts(t *testing.T) {
-	_, problems, _ := parseText("[g]\na[0:249999]\nb[0:249999]\nc\n")
+	_, problems, _ := parseText("[g]\na[0:124999]\nb[0:124999]\nc\n")
 	require.Len(t, problems, 1)
-	assert.Equal(t, "hosts:4: host: more than 500000 hosts", problems[0].String())
+	assert.Equal(t, "hosts:4: host: more than 250000 hosts", problems[0].String())
 }
 
 func FuzzParse(f *testing.F) {

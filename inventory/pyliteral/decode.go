@@ -3,6 +3,7 @@ package pyliteral
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/runenames"
@@ -126,17 +127,21 @@ func write(b *strings.Builder, r rune, isBytes bool) {
 	}
 }
 
-// RuneNamed finds a character by its Unicode name, as Python's \N{...} does. The search is linear: the
-// escape is too rare to keep an index of all names.
-func RuneNamed(name string) (rune, bool) {
-	name = strings.ToUpper(name)
-	if name == "" || strings.HasPrefix(name, "<") {
-		return 0, false
-	}
+// runesByName is Unicode's table of names turned round. It is made when the
+// first text asks for it, which hardly any does.
+var runesByName = sync.OnceValue(func() map[string]rune {
+	names := map[string]rune{}
 	for r := rune(0); r <= utf8.MaxRune; r++ {
-		if runenames.Name(r) == name {
-			return r, true
+		// Ranges without names of their own have one in angle brackets.
+		if name := runenames.Name(r); name != "" && name[0] != '<' {
+			names[name] = r
 		}
 	}
-	return 0, false
+	return names
+})
+
+// RuneNamed finds a character by its Unicode name, as Python's \N{...} does.
+func RuneNamed(name string) (rune, bool) {
+	r, ok := runesByName()[strings.ToUpper(name)]
+	return r, ok
 }

@@ -70,16 +70,3 @@ func agree(t *testing.T, theirs oracle.Answer, text string) bool {
 	}
 	return assert.Equal(t, canonical(string(theirs.JSON)), canonical(string(ours)), "%q", text)
 }
-
-// canonical drops what an order of keys decides.
-func canonical(s string) string {
-	lines := strings.Split(strings.ReplaceAll(s, ",\n", "\n"), "\n")
-	for i := range lines {
-		for j := i + 1; j < len(lines); j++ {
-			if lines[j] < lines[i] {
-				lines[i], lines[j] = lines[j], lines[i]
-			}
-		}
-	}
-	return strings.Join(lines, "\n")
-}

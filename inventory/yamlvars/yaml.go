@@ -17,7 +17,7 @@ import (
 
 // maxValues bounds what a document may come to once its aliases are written
 // out: a few lines of nested aliases can stand for billions of values.
-const maxValues = 5_000_000
+const maxValues = 1_000_000
 
 // Result is what a file holds.
 type Result struct {
