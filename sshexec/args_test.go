@@ -71,6 +71,9 @@ func TestN3_ArgsThatAreRefused(t *testing.T) {
 		{[]string{"-o", "IdentitiesOnly=1"}, "expected yes or no"},
 		{[]string{"-o", "ConnectTimeout=soon"}, "expected seconds"},
 		{[]string{"-o", "IdentityFile=%Q"}, "unknown token %Q"},
+		{[]string{"-o", "BindAddress=eth0"}, `found "eth0", expected an IP address`},
+		{[]string{"-o", "CanonicalizeHostname=yes"}, "option canonicalizehostname is not supported"},
+		{[]string{"-o", "CanonicalizeHostname=no"}, ""},
 		{[]string{"-J", "a:b:c:"}, ""},
 		{[]string{"-J", ":22"}, "expected [user@]host[:port]"},
 	} {

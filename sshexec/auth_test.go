@@ -240,7 +240,7 @@ func TestOldEncryptedKey(t *testing.T) {
 func TestEncryptedKeyIsNotAskedForInVain(t *testing.T) {
 	s, h := startServer(t), newUser(t)
 	only(s) // nobody
-	text, _, _ := encryptedKey(t, "ed25519_encrypted")
+	text, key, _ := encryptedKey(t, "ed25519_encrypted")
 	h.write("known_hosts", s.known())
 	h.write("id_ed25519", text)
 	h.options.Prompt = func(context.Context, string) (secret.Text, error) {
@@ -250,9 +250,16 @@ func TestEncryptedKeyIsNotAskedForInVain(t *testing.T) {
 	_, err := h.client().Connect(t.Context(), s.target())
 	failure(t, err, sshexec.CauseAuthFailed)
 
+	only(s, key.PublicKey())
+	target := s.target()
+	target.Args = []string{"-o", "BatchMode=yes"}
+	_, err = h.client().Connect(t.Context(), target)
+	e := failure(t, err, sshexec.CauseAuthFailed)
+	assert.Contains(t, e.Hint, "BatchMode")
+
 	h.options.Prompt = nil
 	_, err = h.client().Connect(t.Context(), s.target())
-	e := failure(t, err, sshexec.CauseAuthFailed)
+	e = failure(t, err, sshexec.CauseAuthFailed)
 	assert.Contains(t, e.Hint, "there is no terminal to ask for its passphrase")
 }
 

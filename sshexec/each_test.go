@@ -210,6 +210,24 @@ func TestLocalConnection(t *testing.T) {
 	failure(t, err, sshexec.CauseRefused)
 }
 
+func TestLocalBecome(t *testing.T) {
+	s := &server{}
+	log := fakeSudo(t, s, sudoWithPassword)
+	t.Setenv("PATH", s.path+string(os.PathListSeparator)+os.Getenv("PATH"))
+	h := newUser(t)
+	target := sshexec.Target{Name: "localhost", Local: true, Become: become("right horse")}
+	out, err := connect(t, h.client(), target).Run(t.Context(), "cat", []byte("content"))
+	require.NoError(t, err)
+	assert.Equal(t, "content", string(out))
+	assert.Equal(t, 1, strings.Count(log(), "password: right horse\n"))
+	target.Become = become("")
+	_, err = connect(t, h.client(), target).Run(t.Context(), "cat", nil)
+	failure(t, err, sshexec.CauseBecomePasswordRequired)
+	h.options.LocalUser = "root"
+	_, err = connect(t, h.client(), target).Run(t.Context(), "true", nil)
+	require.NoError(t, err, "root needs no sudo")
+}
+
 // TestLocalCancellationEndsTheWholeGroup: children of the shell end too.
 func TestLocalCancellationEndsTheWholeGroup(t *testing.T) {
 	h, conn := local(t)

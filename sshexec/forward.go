@@ -1,6 +1,7 @@
 package sshexec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func (conn *Conn) DialContext(ctx context.Context, network, addr string) (net.Co
 			if ctx.Err() != nil {
 				return nil, ctxError(ctx, "connecting to "+addr)
 			}
-			return nil, dialError(addr, conn.c.o.Timeout, err)
+			return nil, dialError(addr, cmp.Or(conn.c.o.Timeout, DefaultTimeout), err)
 		}
 		return raw, nil
 	}

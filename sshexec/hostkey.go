@@ -2,6 +2,7 @@ package sshexec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -260,7 +261,11 @@ func (h *hostKeys) verifyCertificate(cert *ssh.Certificate) *Error {
 		Clock:           h.c.o.Now,
 		IsHostAuthority: func(key ssh.PublicKey, _ string) bool { return h.hasAuthority(key) },
 	}
-	if err := checker.CheckHostKey(net.JoinHostPort(h.principal, "22"), nil, cert); err != nil {
+	err := checker.CheckHostKey(net.JoinHostPort(h.principal, "22"), nil, cert)
+	if err == nil && cert.Signature.Format == ssh.KeyAlgoRSA {
+		err = errors.New("its authority signed it with SHA-1") // as ssh since 8.2
+	}
+	if err != nil {
 		problem := h.problem(cert)
 		e := h.failure(CauseHostKeyMismatch, problem,
 			fmt.Sprintf("the host certificate of %s is not valid: %s", h.name, strings.TrimPrefix(err.Error(), "ssh: ")),

@@ -49,7 +49,7 @@ func (c *Client) candidates(ctx context.Context, s *settings, record *authRecord
 	}
 	var files []candidate
 	for _, path := range identities {
-		found, err := c.fileCandidates(path, agentKeys)
+		found, err := c.fileCandidates(path, agentKeys, s.batch)
 		if err != nil {
 			if len(s.identities) > 0 || !errors.Is(err, fs.ErrNotExist) {
 				record.skipped = append(record.skipped, err.Error())
@@ -96,6 +96,10 @@ type keyFile struct {
 	path   string
 	public ssh.PublicKey // nil for an encrypted key of the old format
 	err    error
+	// beside is the key of PATH.pub, certificate that of PATH-cert.pub; nil if
+	// there is none.
+	beside      ssh.PublicKey
+	certificate *ssh.Certificate
 
 	mu     sync.Mutex
 	pem    []byte // while it is still encrypted
@@ -115,7 +119,10 @@ func (c *Client) keyFile(path string) *keyFile {
 }
 
 func readKeyFile(path string) *keyFile {
-	k := &keyFile{path: path}
+	k := &keyFile{path: path, beside: readPublicKey(path + ".pub")}
+	if cert, err := readCertificate(path + "-cert.pub"); err == nil {
+		k.certificate = cert
+	}
 	data, err := readLimited(path)
 	if err != nil {
 		k.err = err
@@ -133,7 +140,7 @@ func readKeyFile(path string) *keyFile {
 	case errors.As(err, &encrypted):
 		k.pem, k.public = data, encrypted.PublicKey
 		if k.public == nil {
-			k.public = readPublicKey(path + ".pub")
+			k.public = k.beside
 		}
 	case err != nil:
 		// The library's error may quote the file; ours names it only.
@@ -171,26 +178,25 @@ func readPublicKey(path string) ssh.PublicKey {
 
 // fileCandidates are the candidates of one IdentityFile: its certificate, if
 // there is one beside it, and the key.
-func (c *Client) fileCandidates(path string, agentKeys []candidate) ([]candidate, error) {
+func (c *Client) fileCandidates(path string, agentKeys []candidate, batch bool) ([]candidate, error) {
 	k := c.keyFile(path)
 	if k.err != nil {
 		// The key may live in the agent alone, with its public half here.
-		public := readPublicKey(path + ".pub")
-		if found, ok := findKey(agentKeys, public); ok {
+		if found, ok := findKey(agentKeys, k.beside); ok {
 			return []candidate{found}, nil
 		}
 		return nil, k.err
 	}
 	own := candidate{name: path, public: k.public, signer: func(ctx context.Context, b *budget) (ssh.Signer, error) {
-		return c.unlock(ctx, b, k)
+		return c.unlock(ctx, b, k, batch)
 	}}
 	if found, ok := findKey(agentKeys, k.public); ok && (k.pem != nil || k.signer == nil) {
 		own = found
 		own.name = path + " (agent)"
 	}
 	out := []candidate{own}
-	if cert, err := readCertificate(path + "-cert.pub"); err == nil {
-		out = []candidate{certifiedBy(cert, own, path+"-cert.pub"), own}
+	if k.certificate != nil {
+		out = []candidate{certifiedBy(k.certificate, own, path+"-cert.pub"), own}
 	}
 	return out, nil
 }
@@ -256,13 +262,15 @@ func certifiedBy(cert *ssh.Certificate, key candidate, name string) candidate {
 // unlock returns the signer of a key file. For an encrypted key of a known
 // public half the passphrase is asked for only when the server has accepted
 // the key, as ssh does.
-func (c *Client) unlock(ctx context.Context, b *budget, k *keyFile) (ssh.Signer, error) {
+func (c *Client) unlock(ctx context.Context, b *budget, k *keyFile, batch bool) (ssh.Signer, error) {
 	k.mu.Lock()
 	signer, failed := k.signer, k.failed
 	k.mu.Unlock()
 	switch {
 	case signer != nil || failed != nil:
 		return signer, failed
+	case batch:
+		return nil, errors.New("encrypted, and BatchMode forbids to ask for its passphrase: load it into an agent")
 	case c.o.Prompt == nil:
 		return nil, errors.New("encrypted, and there is no terminal to ask for its passphrase: load it into an agent")
 	case k.public != nil:

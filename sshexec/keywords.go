@@ -18,7 +18,7 @@ const (
 	// or methods of authentication that we do not have: leaving them out never
 	// makes a connection less safe.
 	harmlessKeywords = `addkeystoagent canonicaldomains
-		canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
+		canonicalizefallbacklocal canonicalizemaxdots
 		canonicalizepermittedcnames channeltimeout checkhostip cipher
 		clearallforwardings compression compressionlevel connectionattempts
 		controlmaster controlpath controlpersist dsaauthentication
@@ -43,7 +43,8 @@ const (
 
 	// foreignKeywords matter to OpenSSH and cannot be honoured: an error in
 	// arguments, a warning in a file.
-	foreignKeywords = `bindinterface casignaturealgorithms knownhostscommand
+	foreignKeywords = `bindinterface canonicalizehostname casignaturealgorithms
+		knownhostscommand
 		pkcs11provider proxyusefdpass revokedhostkeys securitykeyprovider`
 )
 

@@ -59,9 +59,10 @@ type Options struct {
 	// HostKeyChecking is the flag's value; a StrictHostKeyChecking in
 	// Target.Args has precedence over it, ssh_config has not.
 	HostKeyChecking HostKeyChecking
-	// Timeout bounds dial, handshake and authentication together
-	// ([DefaultTimeout]); the time a person needs to type a passphrase does
-	// not count.
+	// Timeout bounds dial, handshake and authentication together; the time a
+	// person needs to type a passphrase does not count. A ConnectTimeout in
+	// Target.Args has precedence over it, one in ssh_config counts only while
+	// this is 0; the default is [DefaultTimeout].
 	Timeout time.Duration
 	// CommandTimeout is the longest silence of a command in both directions
 	// ([DefaultCommandTimeout]).
@@ -112,9 +113,6 @@ func New(o Options) *Client {
 	}
 	if o.SystemKnownHostsFile == "" {
 		o.SystemKnownHostsFile = "/etc/ssh/ssh_known_hosts"
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
 	}
 	if o.CommandTimeout <= 0 {
 		o.CommandTimeout = DefaultCommandTimeout

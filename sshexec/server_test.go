@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // server is an in-process SSH server on loopback that runs commands with the
 // real /bin/sh.
 type server struct {
-	t        *testing.T
+	t        testing.TB
 	listener net.Listener
 	hostKeys []ssh.Signer
 
@@ -70,7 +70,7 @@ type server struct {
 	mostAtOnce  atomic.Int32
 }
 
-func ed25519Key(t *testing.T) (ssh.Signer, ed25519.PrivateKey) {
+func ed25519Key(t testing.TB) (ssh.Signer, ed25519.PrivateKey) {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func ed25519Key(t *testing.T) (ssh.Signer, ed25519.PrivateKey) {
 	return signer, private
 }
 
-func ecdsaKey(t *testing.T) ssh.Signer {
+func ecdsaKey(t testing.TB) ssh.Signer {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func ecdsaKey(t *testing.T) ssh.Signer {
 const passphrase = "open sesame"
 
 // encryptedKey is a key of testdata: its file's text, and what is in it.
-func encryptedKey(t *testing.T, name string) (text string, signer ssh.Signer, private any) {
+func encryptedKey(t testing.TB, name string) (text string, signer ssh.Signer, private any) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func encryptedKey(t *testing.T, name string) (text string, signer ssh.Signer, pr
 	return string(data), signer, private
 }
 
-func rsaKey(t *testing.T) (ssh.Signer, *rsa.PrivateKey) {
+func rsaKey(t testing.TB) (ssh.Signer, *rsa.PrivateKey) {
 	t.Helper()
 	_, signer, private := encryptedKey(t, "rsa_encrypted")
 	return signer, private.(*rsa.PrivateKey)
@@ -112,7 +112,7 @@ func rsaKey(t *testing.T) (ssh.Signer, *rsa.PrivateKey) {
 
 // startServer listens; the test's user may log in with any key unless
 // configure says otherwise.
-func startServer(t *testing.T, change ...func(*server)) *server {
+func startServer(t testing.TB, change ...func(*server)) *server {
 	t.Helper()
 	s := &server{t: t}
 	for _, f := range change {
@@ -350,7 +350,7 @@ func (s *server) shell(ch ssh.Channel, line string) {
 
 // home is a user's home for one client.
 type home struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 
 	mu       sync.Mutex
@@ -358,7 +358,7 @@ type home struct {
 	options  sshexec.Options
 }
 
-func newUser(t *testing.T) *home {
+func newUser(t testing.TB) *home {
 	t.Helper()
 	h := &home{t: t, dir: t.TempDir()}
 	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, ".ssh"), 0o700))
@@ -419,7 +419,7 @@ func (h *home) warned() []string {
 }
 
 // ready is a server and a user who can log in.
-func ready(t *testing.T, change ...func(*server)) (*server, *home) {
+func ready(t testing.TB, change ...func(*server)) (*server, *home) {
 	t.Helper()
 	s, h := startServer(t, change...), newUser(t)
 	h.withKey()
@@ -427,7 +427,7 @@ func ready(t *testing.T, change ...func(*server)) (*server, *home) {
 	return s, h
 }
 
-func connect(t *testing.T, c *sshexec.Client, target sshexec.Target) *sshexec.Conn {
+func connect(t testing.TB, c *sshexec.Client, target sshexec.Target) *sshexec.Conn {
 	t.Helper()
 	conn, err := c.Connect(t.Context(), target)
 	require.NoError(t, err)
@@ -442,7 +442,7 @@ type verdict struct {
 }
 
 // failure asserts the cause of an error and returns the rest of it.
-func failure(t *testing.T, err error, cause sshexec.Cause) verdict {
+func failure(t testing.TB, err error, cause sshexec.Cause) verdict {
 	t.Helper()
 	var e *sshexec.Error
 	require.ErrorAs(t, err, &e)
@@ -453,7 +453,7 @@ func failure(t *testing.T, err error, cause sshexec.Cause) verdict {
 func password(text string) secret.Text { return secret.New(text) }
 
 // nonceOf finds the nonce in a command line of ours.
-func nonceOf(t *testing.T, line string) string {
+func nonceOf(t testing.TB, line string) string {
 	t.Helper()
 	found := regexp.MustCompile(`oreg-[0-9a-f]{24}`).FindString(line)
 	if found == "" {

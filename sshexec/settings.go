@@ -1,8 +1,10 @@
 package sshexec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -215,7 +217,7 @@ func (r *resolver) userSoFar() string {
 func (r *resolver) offer(o option) {
 	o.key = canonicalKeyword(o.key)
 	switch kind := kindOfKeyword(o.key); {
-	case kind == keywordHarmless:
+	case kind == keywordHarmless, kind == keywordForeign && isUnset(o.value):
 		return
 	case kind != keywordUsed:
 		if ignored, ok := r.first["ignoreunknown"]; ok && matchList(o.key, strings.Split(strings.ToLower(ignored.value), ",")) {
@@ -261,6 +263,11 @@ func (r *resolver) offer(o option) {
 		}
 		r.first[o.key] = o
 	}
+}
+
+// isUnset says that an option is written with the value that does nothing.
+func isUnset(value string) bool {
+	return isOff(value) || strings.EqualFold(value, "none")
 }
 
 func isOff(value string) bool {
@@ -321,8 +328,13 @@ func (r *resolver) settings() (*settings, error) {
 	if s.network == "" {
 		s.network = "tcp"
 	}
-	s.bindAddress = p.text("bindaddress", "")
-	s.timeout = p.duration("connecttimeout", r.c.o.Timeout)
+	if s.bindAddress = p.text("bindaddress", ""); s.bindAddress != "" && net.ParseIP(s.bindAddress) == nil {
+		p.fail("bindaddress", fmt.Errorf("found %q, expected an IP address", s.bindAddress))
+	}
+	s.timeout = r.c.o.Timeout
+	if s.timeout <= 0 || strings.HasPrefix(r.first["connecttimeout"].source, "explicit ") {
+		s.timeout = p.duration("connecttimeout", cmp.Or(s.timeout, DefaultTimeout))
+	}
 	s.aliveEvery = p.duration("serveraliveinterval", defaultAliveInterval)
 	s.aliveCount = p.number("serveralivecountmax", defaultAliveCount, 1<<20)
 	return s, errors.Join(p.errs...)

@@ -97,6 +97,9 @@ func TestN4_ArgsThenInventoryThenFiles(t *testing.T) {
 	s := h.settings(t, Target{Host: "h"})
 	assert.Equal(t, 1, s.port)
 	assert.Equal(t, 3*time.Second, s.timeout)
+	h.o.Timeout = 20 * time.Second
+	assert.Equal(t, 20*time.Second, h.settings(t, Target{Host: "h"}).timeout, "the flag, as Ansible passes it, is before the file")
+	assert.Equal(t, time.Minute, h.settings(t, Target{Host: "h", Args: []string{"-o", "ConnectTimeout=1m"}}).timeout)
 	s = h.settings(t, Target{Host: "h", Port: 2, User: "inventory", IdentityFile: "~/inv"})
 	assert.Equal(t, 2, s.port)
 	assert.Equal(t, "inventory", s.user)
@@ -200,6 +203,8 @@ Host *
   UseWarp yes
   Bogus yes
   RevokedHostKeys /etc/revoked
+  KnownHostsCommand none
+  CanonicalizeHostname no
   ControlMaster auto
 `, "")
 	h.settings(t, Target{Host: "a"})
