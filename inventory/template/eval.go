@@ -232,6 +232,12 @@ func (e *compareExpr) eval(f *frame) (object, error) {
 }
 
 func (f *frame) compare(op string, a, b object) (bool, error) {
+	if op == "==" || op == "!=" {
+		x, y := isLenient(a), isLenient(b)
+		if x || y {
+			return (x && y) == (op == "=="), nil
+		}
+	}
 	defined := plain
 	if strings.ContainsAny(op, "<>") {
 		defined = strict

@@ -253,8 +253,8 @@ func extreme(better func(c int) bool) filter {
 		}
 		best := 0
 		for i := range items {
-			c, ok := order(keys[i], keys[best])
-			if !ok {
+			c, ok := order(keys[i].Items[0], keys[best].Items[0])
+			if !ok && i > 0 {
 				return nil, failf(ErrEvaluate, "items that cannot be ordered")
 			}
 			if better(c) {

@@ -97,6 +97,11 @@ func plain(o object) (*value.Value, error) {
 	return nil, failf(ErrUnsupported, "%s is not supported as a value", typeName(o))
 }
 
+func isLenient(o object) bool {
+	u, ok := o.(*undefined)
+	return ok && u.lenient
+}
+
 // strict is plain, for what even Jinja's lenient kind of undefined refuses.
 func strict(o object) (*value.Value, error) {
 	if u, ok := o.(*undefined); ok {

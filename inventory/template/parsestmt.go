@@ -204,8 +204,9 @@ func (p *parser) target() (string, error) {
 	return name, err
 }
 
-// targets parses "a", "a, b" or "(a, b)". Only before "in" and in parentheses
-// a comma may follow the last.
+// targets parses "a", "a, b" or "(a, b)". Only in parentheses a comma may
+// follow the last: Jinja means to allow it before "in", but takes that for a
+// name.
 func (p *parser) targets() (names []string, isTuple bool, err error) {
 	parenthesized := p.skipOp("(")
 	for {
@@ -221,7 +222,7 @@ func (p *parser) targets() (names []string, isTuple bool, err error) {
 			break
 		}
 		isTuple = true
-		if p.isName("in") || parenthesized && p.isOp(")") {
+		if parenthesized && p.isOp(")") {
 			break
 		}
 	}
