@@ -153,6 +153,7 @@ func TestN5_FilesWhenTheAgentIsEmptyOrGone(t *testing.T) {
 }
 
 func TestN5_SilentAgentCostsOnlyTheTimeout(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	dir := t.TempDir()
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))
@@ -194,6 +195,7 @@ func TestN6_RSAKeysSignWithSHA2(t *testing.T) {
 }
 
 func TestEncryptedKeyIsAskedForOnce(t *testing.T) {
+	t.Parallel()
 	text, key, _ := encryptedKey(t, "ed25519_encrypted")
 	s, h := startServer(t), newUser(t)
 	only(s, key.PublicKey())
@@ -264,6 +266,7 @@ func TestEncryptedKeyIsNotAskedForInVain(t *testing.T) {
 }
 
 func TestPassphrasePromptStopsTheClock(t *testing.T) {
+	t.Parallel()
 	text, key, _ := encryptedKey(t, "ed25519_encrypted")
 	s, h := startServer(t), newUser(t)
 	only(s, key.PublicKey())

@@ -171,6 +171,7 @@ func TestN11_NoSudoOnTheHost(t *testing.T) {
 // words of its own gets nothing, and neither does the shell when sudo asks
 // for nothing.
 func TestN11_PasswordOnlyAfterOurPrompt(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	h.options.CommandTimeout = 500 * time.Millisecond
 	log := fakeSudo(t, s, `printf 'Password: ' >&2; read -r password; echo "password: $password" >> "$(dirname "$0")/log"; sleep 5`)
@@ -199,6 +200,7 @@ func TestRootNeedsNoSudo(t *testing.T) {
 }
 
 func TestGate_SudoPasswordIsPresentedOnOneHostAlone(t *testing.T) {
+	t.Parallel()
 	h := newUser(t)
 	h.withKey()
 	var known strings.Builder

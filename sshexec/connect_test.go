@@ -105,6 +105,7 @@ func TestMissingExitStatusIsNotSuccess(t *testing.T) {
 // TestN7: a peer that is silent at any stage costs the time that was given,
 // and the error says at which stage it was.
 func TestN7_SilentPeer(t *testing.T) {
+	t.Parallel()
 	const short = 300 * time.Millisecond
 	listen := func(t *testing.T, greeting string) *net.TCPAddr {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -183,6 +184,7 @@ func TestN7_SilentPeer(t *testing.T) {
 }
 
 func TestN7_SilentChannel(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t, func(s *server) { s.ignoreChannels = true })
 	h.options.Timeout = 500 * time.Millisecond
 	conn := connect(t, h.client(), s.target())
@@ -193,6 +195,7 @@ func TestN7_SilentChannel(t *testing.T) {
 }
 
 func TestN7_SilentCommand(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	h.options.CommandTimeout = 300 * time.Millisecond
 	c := h.client()
@@ -208,6 +211,7 @@ func TestN7_SilentCommand(t *testing.T) {
 }
 
 func TestN7_ABusyCommandIsNotSilent(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	h.options.CommandTimeout = 700 * time.Millisecond
 	out, err := connect(t, h.client(), s.target()).Run(t.Context(), "for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done", nil)
@@ -262,11 +266,7 @@ func TestCancellationEndsACommandAtOnce(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	h := newUser(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NoError(t, l.Close())
-	_, err = h.client().Connect(t.Context(), sshexec.Target{Name: "n", Host: "127.0.0.1", Port: port})
+	_, err := h.client().Connect(t.Context(), sshexec.Target{Name: "n", Host: "127.0.0.1", Port: refusedPort(t)})
 	e := failure(t, err, sshexec.CauseRefused)
 	assert.True(t, e.Unreachable)
 	assert.True(t, e.Transient)
@@ -329,6 +329,7 @@ func TestNoCommonAlgorithm(t *testing.T) {
 }
 
 func TestKeepAliveEndsADeadSession(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	h.write("config", "ServerAliveInterval 1\nServerAliveCountMax 1\n")
 	frozen := make(chan struct{})

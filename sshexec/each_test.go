@@ -205,8 +205,7 @@ func TestLocalConnection(t *testing.T) {
 	far, err := conn.DialContext(t.Context(), "tcp", s.addr())
 	require.NoError(t, err)
 	require.NoError(t, far.Close())
-	s.stop()
-	_, err = conn.DialContext(t.Context(), "tcp", s.addr())
+	_, err = conn.DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(refusedPort(t)))
 	failure(t, err, sshexec.CauseRefused)
 }
 
@@ -253,12 +252,14 @@ func TestLocalCancellationEndsTheWholeGroup(t *testing.T) {
 }
 
 func TestLocalSilence(t *testing.T) {
+	t.Parallel()
 	_, conn := local(t, func(o *sshexec.Options) { o.CommandTimeout = 200 * time.Millisecond })
 	_, err := conn.Run(t.Context(), "sleep 600", nil)
 	failure(t, err, sshexec.CauseTimeout)
 }
 
 func TestRunBoundsItsOutput(t *testing.T) {
+	t.Parallel()
 	_, conn := local(t)
 	_, err := conn.Run(t.Context(), "exec cat /dev/zero", nil)
 	require.ErrorIs(t, err, sshexec.ErrOutputTooLong)

@@ -29,6 +29,7 @@ func line(names string, key ssh.PublicKey) string {
 
 // TestN1: a server with three host keys, of which known_hosts has any one.
 func TestN1_HostKeyAlgorithmsFollowKnownHosts(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, threeKeys(t))
 	name := "[127.0.0.1]:" + strconv.Itoa(s.port())
 	other, _ := ed25519Key(t)
@@ -61,6 +62,7 @@ func TestN1_HostKeyAlgorithmsFollowKnownHosts(t *testing.T) {
 }
 
 func TestHostKeyUnknownAndChanged(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, threeKeys(t))
 	name := "[127.0.0.1]:" + strconv.Itoa(s.port())
 	public := s.hostKeys[0].PublicKey()
@@ -299,8 +301,9 @@ func TestScanAndTrust(t *testing.T) {
 	err = c.AddKnownHost(info)
 	failure(t, err, sshexec.CauseHostKeyMismatch)
 
-	require.NoError(t, s.listener.Close())
-	_, err = c.ScanHostKey(t.Context(), s.target())
+	refused := s.target()
+	refused.Port = refusedPort(t)
+	_, err = c.ScanHostKey(t.Context(), refused)
 	failure(t, err, sshexec.CauseRefused)
 }
 

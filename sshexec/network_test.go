@@ -57,6 +57,7 @@ func (b *broken) target(s *server, h *home) sshexec.Target {
 }
 
 func TestN7_SlowNetworks(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, kind, attributes string
 		timeout                time.Duration
@@ -97,6 +98,7 @@ func TestN7_SlowNetworks(t *testing.T) {
 // TestConnectionCutAnywhereInTheHandshake: whatever arrived, the host is
 // unreachable for a cause that another try may mend.
 func TestConnectionCutAnywhereInTheHandshake(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	for _, direction := range []string{"downstream", "upstream"} {
 		for _, size := range []int{0, 5, 21, 22, 200, 900, 1500, 2000, 2300} {
@@ -148,6 +150,7 @@ func TestConnectionCutWithinTheData(t *testing.T) {
 }
 
 func TestNetworkThatStopsMidCommand(t *testing.T) {
+	t.Parallel()
 	s, h := ready(t)
 	h.options.CommandTimeout = 500 * time.Millisecond
 	network := breakNetwork(t, s.addr())

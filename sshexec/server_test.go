@@ -66,8 +66,6 @@ type server struct {
 	connections atomic.Int32
 	passwords   atomic.Int32
 	keysSeen    []string
-	handshaking atomic.Int32
-	mostAtOnce  atomic.Int32
 }
 
 func ed25519Key(t testing.TB) (ssh.Signer, ed25519.PrivateKey) {
@@ -217,11 +215,7 @@ func (s *server) serve(raw net.Conn) {
 	if configure != nil {
 		configure(config)
 	}
-	now := s.handshaking.Add(1)
-	for most := s.mostAtOnce.Load(); now > most && !s.mostAtOnce.CompareAndSwap(most, now); most = s.mostAtOnce.Load() {
-	}
 	conn, channels, requests, err := ssh.NewServerConn(raw, config)
-	s.handshaking.Add(-1)
 	if err != nil {
 		return
 	}
@@ -451,6 +445,19 @@ func failure(t testing.TB, err error, cause sshexec.Cause) verdict {
 }
 
 func password(text string) secret.Text { return secret.New(text) }
+
+// refusedPort is a port that refuses connections, and that nobody else can
+// take meanwhile: it is bound, and nobody listens.
+func refusedPort(t testing.TB) int {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, syscall.Close(fd)) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	name, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	return name.(*syscall.SockaddrInet4).Port
+}
 
 // nonceOf finds the nonce in a command line of ours.
 func nonceOf(t testing.TB, line string) string {
