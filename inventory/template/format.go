@@ -1,11 +1,12 @@
 package template
 
 import (
+	"math"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/nikolalohinski/gonja/v2/builtins/methods/pystring"
+	"unicode/utf8"
 
 	"oreg/inventory/value"
 )
@@ -20,50 +21,152 @@ type formatSyntax struct {
 
 func newFormatSyntax() *formatSyntax {
 	return &formatSyntax{
-		spec:      regexp.MustCompile(`^(?:[^{}]?[<>^=])?[+ -]?#?0?[0-9]{0,4}[,_]?(?:\.[0-9]{1,2})?[bdeEfFgGosxX%]?$`),
+		spec:      regexp.MustCompile(`^(?:([^{}])?([<>^=]))?([-+ ])?(0)?([0-9]{0,4})(?:\.([0-9]{1,2}))?([bdeEfFgGosxX%]?)$`),
 		directive: regexp.MustCompile(`^%(?:\(([^()]*)\))?([-+ 0#]*)([0-9]{0,4})(\.[0-9]{0,2})?([a-zA-Z%])`),
 	}
 }
 
-// formatOne formats a value as Python's format(v, spec), with gonja's
-// translation of that language.
+// layout is how a value is to be formatted.
+type layout struct {
+	fill  string
+	align byte // '<', '>', '^', '=' or 0 for the type's own
+	sign  byte // '+', ' ' or 0
+	width int
+	// precision is -1 where none is given.
+	precision int
+	// kind is that of Python's format(), 0 for the type's own.
+	kind byte
+}
+
+// formatOne formats a value as Python's format(v, spec).
 func (f *frame) formatOne(v *value.Value, spec string) (string, error) {
-	if spec == "" {
-		s, err := str(v)
+	m := f.run.engine.format.spec.FindStringSubmatch(spec)
+	if m == nil {
+		return "", failf(ErrUnsupported, "this format is not supported")
+	}
+	l := layout{fill: " ", precision: -1}
+	if m[4] != "" {
+		l.fill = "0"
+		if m[2] == "" && !v.IsText() {
+			l.align = '='
+		}
+	}
+	if m[1] != "" {
+		l.fill = m[1]
+	}
+	if m[2] != "" {
+		l.align = m[2][0]
+	}
+	if m[3] != "" && m[3] != "-" {
+		l.sign = m[3][0]
+	}
+	if m[7] != "" {
+		l.kind = m[7][0]
+	}
+	l.width, _ = strconv.Atoi(m[5]) // digits, or nothing
+	if m[6] != "" {
+		l.precision, _ = strconv.Atoi(m[6])
+	}
+	if v.IsText() && (m[3] != "" || l.align == '=') {
+		return "", failf(ErrEvaluate, "a format with a sign for %s", v.TypeName())
+	}
+	return f.lay(v, l)
+}
+
+func (f *frame) lay(v *value.Value, l layout) (string, error) {
+	if err := f.run.grow(len(v.Text)+l.width*len(l.fill)+400, 0); err != nil {
+		return "", err
+	}
+	misfit := failf(ErrEvaluate, "a format that does not fit %s", v.TypeName())
+	if v.IsText() {
+		if l.kind != 0 && l.kind != 's' {
+			return "", misfit
+		}
+		text := []rune(v.Text)
+		if l.precision >= 0 {
+			text = text[:min(l.precision, len(text))]
+		}
+		return l.pad("", string(text), '<'), nil
+	}
+	n, isNumber := toNumber(v)
+	if !isNumber || v.Kind == value.Bool {
+		if l == (layout{fill: " ", precision: -1}) {
+			return str(v)
+		}
+		return "", failf(ErrUnsupported, "a format of %s is not supported", v.TypeName())
+	}
+	if n.isFloat && (math.IsInf(n.float, 0) || math.IsNaN(n.float)) {
+		return "", failf(ErrUnsupported, "a format of infinity is not supported")
+	}
+	var digits string
+	switch {
+	case strings.IndexByte("eEfFgG%", l.kind) >= 0 && l.kind != 0:
+		digits = l.float(n.asFloat())
+	case n.isFloat && l.kind == 0 && l.precision < 0:
+		text, err := str(v)
 		if err != nil {
 			return "", err
 		}
-		return s, f.run.grow(len(s), 0)
-	}
-	if !f.run.engine.format.spec.MatchString(spec) {
-		return "", failf(ErrUnsupported, "this format is not supported")
-	}
-	if err := f.run.grow(len(v.Text)+10000, 0); err != nil {
-		return "", err
-	}
-	var of any
-	n, isNumber := toNumber(v)
-	switch {
-	case v.IsText():
-		of = v.Text
-	case v.Kind == value.Bool || !isNumber:
-		return "", failf(ErrUnsupported, "a format of %s is not supported", v.TypeName())
-	case n.isFloat:
-		of = n.float
-	case n.int.IsInt64():
-		of = n.int.Int64()
+		digits = strings.TrimPrefix(text, "-")
+	case n.isFloat && l.kind == 0:
+		return "", failf(ErrUnsupported, "a precision without a kind of format is not supported")
+	case n.isFloat || l.precision >= 0 || l.kind == 's':
+		return "", misfit
 	default:
-		return "", failf(ErrUnsupported, "a format of a number that large is not supported")
+		base := map[byte]int{0: 10, 'd': 10, 'b': 2, 'o': 8, 'x': 16, 'X': 16}[l.kind]
+		digits = new(big.Int).Abs(n.int).Text(base)
+		if l.kind == 'X' {
+			digits = strings.ToUpper(digits)
+		}
 	}
-	parsed, err := pystring.NewDialect(3.11).NewFormatterSpecFromStr(spec)
-	if err != nil {
-		return "", failf(ErrEvaluate, "a format that does not fit %s", v.TypeName())
+	sign := ""
+	switch {
+	case n.isFloat && math.Signbit(n.float) || !n.isFloat && n.int.Sign() < 0:
+		sign = "-"
+	case l.sign != 0:
+		sign = string(l.sign)
 	}
-	s, err := parsed.Format(of)
-	if err != nil {
-		return "", failf(ErrEvaluate, "a format that does not fit %s", v.TypeName())
+	return l.pad(sign, digits, '>'), nil
+}
+
+// float formats the absolute value.
+func (l layout) float(x float64) string {
+	x = math.Abs(x)
+	precision := l.precision
+	if precision < 0 {
+		precision = 6
 	}
-	return s, nil
+	switch l.kind {
+	case '%':
+		return strconv.FormatFloat(x*100, 'f', precision, 64) + "%"
+	case 'g', 'G':
+		precision = max(precision, 1)
+	}
+	text := strconv.FormatFloat(x, l.kind|0x20, precision, 64)
+	if l.kind < 'a' {
+		return strings.ToUpper(text)
+	}
+	return text
+}
+
+func (l layout) pad(sign, text string, own byte) string {
+	n := max(l.width-len(sign)-utf8.RuneCountInString(text), 0)
+	align := l.align
+	if align == 0 {
+		align = own
+	}
+	before, between, after := 0, 0, 0
+	switch align {
+	case '<':
+		after = n
+	case '>':
+		before = n
+	case '=':
+		between = n
+	default:
+		before, after = n/2, n-n/2
+	}
+	return strings.Repeat(l.fill, before) + sign + strings.Repeat(l.fill, between) + text + strings.Repeat(l.fill, after)
 }
 
 // strFormat is str.format with fields "{}", "{0}", "{name}" and a format.
@@ -187,12 +290,19 @@ func (f *frame) percent(s string, values *value.Value) (object, error) {
 	return pyStr(b.String()), f.run.grow(b.Len(), 0)
 }
 
-// formatDirective says in the language of format() what a directive says.
+// formatDirective formats as one of the directives of "%".
 func (f *frame) formatDirective(v *value.Value, flags, width, precision, kind string) (string, error) {
 	has := func(flag string) bool { return strings.Contains(flags, flag) }
-	align := ">"
-	if has("-") {
-		align = "<"
+	l := layout{fill: " ", align: '>', precision: -1, kind: kind[0]}
+	l.width, _ = strconv.Atoi(width) // digits, or nothing
+	if precision != "" {
+		l.precision, _ = strconv.Atoi(precision[1:])
+	}
+	switch {
+	case has("+"):
+		l.sign = '+'
+	case has(" "):
+		l.sign = ' '
 	}
 	switch kind {
 	case "s", "r":
@@ -200,56 +310,47 @@ func (f *frame) formatDirective(v *value.Value, flags, width, precision, kind st
 		if kind == "r" {
 			text, err = repr(v)
 		}
-		if err != nil || width == "" && precision == "" {
-			return text, err
+		if err != nil {
+			return "", err
 		}
-		return f.formatOne(pyStr(text), align+width+precision)
-	case "d", "i", "u":
-		n, ok := toNumber(v)
-		if !ok {
-			return "", failf(ErrEvaluate, "%%%s of %s", kind, v.TypeName())
-		}
-		if n.isFloat {
-			if v, ok = intOf(v); !ok {
-				return "", failf(ErrEvaluate, "%%%s of infinity", kind)
-			}
-		} else {
-			v = pyInt(n.int)
-		}
-		kind = "d"
-	case "x", "X", "o":
-		if v.Kind != value.Int {
-			return "", failf(ErrEvaluate, "%%%s of %s", kind, v.TypeName())
-		}
-	case "e", "E", "f", "F", "g", "G":
-		n, ok := toNumber(v)
-		if !ok {
-			return "", failf(ErrEvaluate, "%%%s of %s", kind, v.TypeName())
-		}
-		v = pyFloat(n.asFloat())
+		v, l.kind, l.sign = pyStr(text), 's', 0
 	default:
-		return "", failf(ErrUnsupported, "%%%s is not supported", kind)
+		if has("0") {
+			l.fill, l.align = "0", '='
+		}
+		var err error
+		if v, err = operand(v, kind); err != nil {
+			return "", err
+		}
+		if strings.Contains("iu", kind) {
+			l.kind = 'd'
+		}
+		if l.precision >= 0 && strings.Contains("diuxXo", kind) || has("#") {
+			return "", failf(ErrUnsupported, "a precision of a whole number or an alternate form is not supported")
+		}
 	}
-	if precision != "" && strings.Contains("dxXo", kind) || has("#") {
-		return "", failf(ErrUnsupported, "a precision of a whole number or an alternate form is not supported")
+	if has("-") {
+		l.fill, l.align = " ", '<'
 	}
-	spec := ""
-	switch {
-	case has("+"):
-		spec = "+"
-	case has(" "):
-		spec = " "
-	}
-	if has("0") && !has("-") {
-		return f.formatOne(v, spec+"0"+width+precision+kind)
-	}
-	return f.formatOne(v, align+spec+width+precision+kind)
+	return f.lay(v, l)
 }
 
-func intOf(v *value.Value) (*value.Value, bool) {
-	n, ok := value.ToInt(v)
-	if !ok {
-		return nil, false
+// operand is the number that a directive formats.
+func operand(v *value.Value, kind string) (*value.Value, error) {
+	n, ok := toNumber(v)
+	switch {
+	case !strings.Contains("diuxXoeEfFgG", kind):
+		return nil, failf(ErrUnsupported, "%%%s is not supported", kind)
+	case !ok || n.isFloat && strings.Contains("xXo", kind):
+		return nil, failf(ErrEvaluate, "%%%s of %s", kind, v.TypeName())
+	case strings.Contains("eEfFgG", kind):
+		return pyFloat(n.asFloat()), nil
+	case !n.isFloat:
+		return pyInt(n.int), nil
 	}
-	return pyInt(n), true
+	whole, ok := value.ToInt(v)
+	if !ok {
+		return nil, failf(ErrEvaluate, "%%%s of infinity", kind)
+	}
+	return pyInt(whole), nil
 }

@@ -266,3 +266,22 @@ func TestLabRandomAgainstAnsible(t *testing.T) {
 	t.Logf("%d agreed, %d refused", agreed, refused)
 	assert.Less(t, refused, agreed/10, "what oreg refuses is the exception")
 }
+
+// The languages of format() and of "%".
+func TestLabFormatsAgainstAnsible(t *testing.T) {
+	o := oracle.Start(t, "testdata/oracle.py")
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	g := generator{rand.New(rand.NewPCG(seed, 0))}
+	for range 2000 {
+		value := g.pick("0", "7", "-42", "123456789", "2.5", "-0.125", "1234567.891", "1e20", "'text'", "''", "'é'", "s")
+		text := "{{ '{:" + g.pick("", "", "<", ">", "^", "=", "*<", "0>", ".^") + g.pick("", "", "+", "-", " ") + g.pick("", "", "#") + g.pick("", "", "0") + g.pick("", "5", "12") +
+			g.pick("", "", ",", "_") + g.pick("", ".0", ".2", ".5") + g.pick("", "d", "f", "e", "g", "x", "X", "o", "b", "s", "%", "E", "G") + "}|'.format(" + value + ") }}"
+		if g.IntN(2) == 0 {
+			text = "{{ '%" + g.pick("", "-", "+", "0", " ", "-+", "+0") + g.pick("", "3", "10") + g.pick("", ".0", ".3", ".") + g.pick("s", "d", "f", "e", "g", "x", "o", "i", "X") + "|' % " + value + " }}"
+		}
+		if v := verdict(t, o, variables(), text); v != "" && !strings.HasPrefix(v, "unsupported: ") {
+			t.Errorf("%q: %s", text, v)
+		}
+	}
+}

@@ -18,12 +18,12 @@
 //   - Templates in a dictionary are all rendered when one of its keys is used.
 //
 // The grammar and the evaluation are our own, because a password that comes
-// out wrong is worse than one that does not come out. Of the table's templates
-// nikolalohinski/gonja rendered every fourteenth to another text without a word
-// (1/0, -7 // 2, 'a,b,c'.split(',', 1), blanks that "-" strips), accepted as
-// many that Ansible refuses (whatever is undefined above all) and panicked on
-// three; what its operators make cannot be bounded, and its errors quote
-// values. Its translation of Python's format language is used.
+// out wrong is worse than one that does not come out. nikolalohinski/gonja was
+// tried first (v2.9.1): of the table's templates it rendered every fourteenth
+// to another text without a word (1 / 0, -7 // 2, 'a,b,c'.split(',', 1),
+// '%.0f', blanks that "-" strips), accepted as many that Ansible refuses
+// (whatever is undefined above all) and panicked on three; what its operators
+// make cannot be bounded, and its errors quote values.
 //
 // What Jinja knows and is not here (macros, includes, filters that draw at
 // random or look at this machine, lookups but env, file and vars) is an error

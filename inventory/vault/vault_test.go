@@ -183,7 +183,7 @@ func TestVaultIDMatching(t *testing.T) {
 	}
 }
 
-func TestScripts(t *testing.T) {
+func TestS6_Scripts(t *testing.T) {
 	plain, plainLog := script(t, "get-password", "echo "+passwordProd)
 	client, clientLog := script(t, "keyring-client.sh", `[ "$2" = prod ] || exit 2; echo `+passwordProd)
 	for _, tc := range []struct {
@@ -269,7 +269,7 @@ func TestVaultedPasswordFile(t *testing.T) {
 	assert.ErrorContains(t, err, "is a vault itself: no vault password")
 }
 
-func TestPrompts(t *testing.T) {
+func TestS6_Prompts(t *testing.T) {
 	file := write(t, 0o600, "pw", passwordDefault)
 	var asked []string
 	answers := map[string]string{"Vault password: ": passwordDefault + "\n", "Vault password (prod): ": passwordProd}
