@@ -23,7 +23,9 @@
 // below), --isolation auto|namespace|none (in-process nodes), --latency D,
 // --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
 // under strace: every execve with argv and environment goes to the node's "trace" file),
-// --kube=true|false, --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
+// --kube=true|false, --api-version 1.11 (a proxy before the API refuses what a server of that version
+// does not have, instead of ignoring it: parameters such as dryRun and fieldManager, apply patches, newer
+// groups and resources), --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
 // none), --realm-host localhost, --kube-apiserver FILE (built; default: built from the source here), --json (the state document on standard output, one line, when all
 // is ready), --until-eof, --detach.
 //
@@ -62,6 +64,8 @@
 //	        "log":"DIR/nodes/n1/log.jsonl","trace":"","running":true}],
 //	 "kubernetes":{"server":"https://127.9.8.250:6443","kubeconfig":"DIR/kube/admin.kubeconfig",
 //	        "kubeconfig_limited":"DIR/kube/limited.kubeconfig", // user "limited", no rights at all
+//	        "kubeconfig_direct":"DIR/kube/direct.kubeconfig",   // past the proxy of --api-version
+//	        "refused_log":"DIR/kube/refused.jsonl",             // of that proxy; empty without it
 //	        "namespace":"openshift","version":"v1.34.4","audit_log":"DIR/kube/audit.jsonl",
 //	        "pid":4713,"running":true}}
 //
@@ -92,6 +96,8 @@
 //	lab ctl registry passwd NAME USER [--access push|pull|none]       password on standard input; adds or changes
 //	lab ctl registry deluser NAME USER
 //	lab ctl api stop|start|pause|resume                               pause: connections hang, none is refused
+//	lab ctl api refused                                               what the proxy of --api-version refused:
+//	        {"time","method","uri","user","agent","code","reason"}
 //	lab ctl inventory                                                 write inventories and known_hosts anew
 //	lab ctl state | down
 //

@@ -49,6 +49,7 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	flags.BoolVar(&o.cfg.Node.Trace, "trace", false, "run sshd nodes under strace")
 	flags.BoolVar(&o.cfg.Node.NetNS, "netns", false, "give each sshd node a network namespace of its own")
 	flags.BoolVar(&o.cfg.Kube, "kube", true, "start the Kubernetes API")
+	flags.StringVar(&o.cfg.APIVersion, "api-version", "", "1.11: the API refuses what that version does not have")
 	flags.StringVar(&o.kubeBinary, "kube-apiserver", "", "a built kube-apiserver to use instead of building it")
 	flags.StringVar(&o.cache, "cache", filepath.Join(cache, "oreg-lab"), "folder for what is made once: kube-apiserver, the tree of the machines")
 	flags.StringSliceVar(&o.cfg.Registries, "registries", []string{"basic", "bearer", "plain", "selfsigned"}, "out of "+strings.Join(site.RegistryNames(), ", "))

@@ -20,9 +20,17 @@ const auditPolicy = `{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages
 
 func (s *Server) flags() []string {
 	host, port, _ := strings.Cut(s.host, ":")
-	return []string{
+	var front []string
+	if s.cfg.Front != nil {
+		front = []string{
+			"--requestheader-client-ca-file=ca.crt", "--requestheader-allowed-names=" + s.cfg.Front.CommonName,
+			"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+			"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		}
+	}
+	return append(front,
 		"--etcd-servers=unix://etcd.sock",
-		"--bind-address=" + host, "--secure-port=" + port,
+		"--bind-address="+host, "--secure-port="+port,
 		// Nobody reaches the cluster by it; without it kube-apiserver looks for a network card.
 		"--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none",
 		"--tls-cert-file=server.crt", "--tls-private-key-file=server.key", "--client-ca-file=ca.crt",
@@ -32,7 +40,7 @@ func (s *Server) flags() []string {
 		"--service-cluster-ip-range=172.30.0.0/16", // OpenShift's
 		"--audit-policy-file=audit-policy.json", "--audit-log-path=audit.jsonl",
 		"--allow-privileged=true", "--profiling=false", "--v=1",
-	}
+	)
 }
 
 func (s *Server) writeFiles() error {
@@ -60,7 +68,10 @@ func (s *Server) writeFiles() error {
 	} {
 		errs = append(errs, os.WriteFile(s.path(name), content, 0o600))
 	}
-	errs = append(errs, s.writeKubeconfig(s.Kubeconfig(), "system:admin", admin), s.writeKubeconfig(s.LimitedKubeconfig(), "limited", limited))
+	errs = append(errs,
+		s.writeKubeconfig(s.Kubeconfig(), s.PublicURL(), "system:admin", admin),
+		s.writeKubeconfig(s.LimitedKubeconfig(), s.PublicURL(), "limited", limited),
+		s.writeKubeconfig(s.DirectKubeconfig(), s.URL(), "system:admin", admin))
 	if s.client, err = s.adminClient(admin); err != nil {
 		errs = append(errs, err)
 	}
@@ -68,9 +79,9 @@ func (s *Server) writeFiles() error {
 }
 
 // writeKubeconfig holds all it needs in itself, as OpenShift's admin.kubeconfig does.
-func (s *Server) writeKubeconfig(path, user string, pair ca.Pair) error {
+func (s *Server) writeKubeconfig(path, server, user string, pair ca.Pair) error {
 	c := api.NewConfig()
-	c.Clusters["lab"] = &api.Cluster{Server: s.URL(), CertificateAuthorityData: s.cfg.Authority.PEM()}
+	c.Clusters["lab"] = &api.Cluster{Server: server, CertificateAuthorityData: s.cfg.Authority.PEM()}
 	c.AuthInfos[user] = &api.AuthInfo{ClientCertificateData: pair.Cert, ClientKeyData: pair.Key}
 	c.Contexts["lab"] = &api.Context{Cluster: "lab", AuthInfo: user, Namespace: "default"}
 	c.CurrentContext = "lab"

@@ -50,7 +50,7 @@ func (s *Server) Heartbeat(ctx context.Context, name string, alive bool) error {
 // clientset is the administrator's, made once.
 func (s *Server) clientset() (kubernetes.Interface, error) {
 	s.typedOnce.Do(func() {
-		config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig())
+		config, err := clientcmd.BuildConfigFromFlags("", s.DirectKubeconfig())
 		if err != nil {
 			s.typedErr = err
 			return

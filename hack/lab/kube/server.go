@@ -45,7 +45,14 @@ type Config struct {
 	Dir       string // for certificates, etcd and logs
 	Address   string // loopback address to listen on
 	Authority *ca.Authority
+	Front     *Front // what clients go through; nil if nothing
 	Now       func() time.Time
+}
+
+// Front is a proxy before the API, which clients talk to instead, and which tells the API their names.
+type Front struct {
+	URL        string
+	CommonName string // of the certificate by which the API trusts its word
 }
 
 // Server is the API, running or stopped.
@@ -207,6 +214,17 @@ func (s *Server) Running() bool {
 
 // URL is the address of the API.
 func (s *Server) URL() string { return "https://" + s.host }
+
+// PublicURL is the address in the kubeconfigs: of the API or of what is before it.
+func (s *Server) PublicURL() string {
+	if s.cfg.Front != nil {
+		return s.cfg.Front.URL
+	}
+	return s.URL()
+}
+
+// DirectKubeconfig is the administrator's kubeconfig past any front.
+func (s *Server) DirectKubeconfig() string { return s.path("direct.kubeconfig") }
 
 // Kubeconfig is the administrator's kubeconfig; LimitedKubeconfig that of a user without any right.
 func (s *Server) Kubeconfig() string { return s.path("admin.kubeconfig") }

@@ -33,7 +33,7 @@ func (l *Lab) Control(ctx context.Context, out io.Writer, req Request) error {
 	case "registry":
 		changed, err = l.controlRegistry(out, rest, req.Stdin)
 	case "api":
-		changed, err = l.controlAPI(rest)
+		changed, err = l.controlAPI(out, rest)
 	case "kubelet":
 		changed, err = l.controlKubelet(rest)
 	case "inventory":
@@ -120,23 +120,28 @@ func (l *Lab) controlRegistry(out io.Writer, args []string, stdin string) (chang
 	return false, fmt.Errorf("registry %s: expected %s", verb, registryUsage)
 }
 
-func (l *Lab) controlAPI(args []string) (changed bool, err error) {
+func (l *Lab) controlAPI(out io.Writer, args []string) (changed bool, err error) {
 	if l.kube == nil {
 		return false, errors.New("this lab has no Kubernetes API")
 	}
 	if len(args) == 1 {
 		switch args[0] {
 		case "stop":
-			return true, l.kube.Stop()
+			return true, l.stopAPI()
 		case "start":
-			return true, l.kube.Restart(l.ctx)
+			return true, l.startAPI()
+		case "refused":
+			if l.proxy == nil {
+				return false, errors.New("this lab's API refuses nothing: start it with --api-version 1.11")
+			}
+			return false, printAll(out, l.proxy.Log().All())
 		case "pause":
 			return true, l.kube.Pause(true)
 		case "resume":
 			return true, l.kube.Pause(false)
 		}
 	}
-	return false, errors.New("expected api stop|start|pause|resume")
+	return false, errors.New("expected api stop|start|pause|resume|refused")
 }
 
 // printAll prints a JSON line for each.

@@ -113,6 +113,9 @@ func (l *Lab) mirrorAll() error {
 	}
 	if l.kube != nil && l.kube.PID() != 0 {
 		all = append(all, strings.TrimPrefix(l.kube.URL(), "https://"))
+		if l.proxy != nil {
+			all = append(all, l.proxy.Host())
+		}
 	}
 	var errs []error
 	for _, n := range l.nodes {
@@ -136,7 +139,7 @@ func (l *Lab) target(s string) (net.IP, int, error) {
 	case r != nil:
 		s = r.Host()
 	case s == "api" && l.kube != nil:
-		s = strings.TrimPrefix(l.kube.URL(), "https://")
+		s = strings.TrimPrefix(l.kube.PublicURL(), "https://")
 	}
 	if ip := net.ParseIP(s); ip != nil {
 		return ip, 0, nil

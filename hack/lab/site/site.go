@@ -22,6 +22,7 @@ import (
 
 	"oreg/hack/lab/ca"
 	"oreg/hack/lab/kube"
+	"oreg/hack/lab/oldapi"
 	"oreg/hack/lab/registry"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	RealmHost  string
 	Kube       bool
 	KubeBinary string // kube-apiserver, built
+	APIVersion string // what the API looks like to clients: 1.11, or empty
 	// MachineBase makes the tree that full machines are copied from, or finds it.
 	MachineBase func(context.Context) (string, error)
 	Progress    io.Writer // one line per step
@@ -57,6 +59,7 @@ type Lab struct {
 	registries []*registry.Registry
 	nodes      []*node
 	kube       *kube.Server
+	proxy      *oldapi.Proxy // before the API; nil where it looks as it is
 	clientKey  *sshKey
 	isolation  string // of in-process nodes, decided at the first
 	addresses  int    // how many node addresses were given
@@ -175,7 +178,7 @@ func (l *Lab) snapshot() *State {
 		s.Nodes = append(s.Nodes, n.state())
 	}
 	if l.kube != nil {
-		s.Kubernetes = kubeState(l.kube)
+		s.Kubernetes = l.kubeState()
 	}
 	return &s
 }
@@ -197,6 +200,9 @@ func (l *Lab) Close() error {
 		wg.Go(n.stop)
 	}
 	wg.Wait()
+	if l.proxy != nil {
+		errs = append(errs, l.proxy.Close())
+	}
 	if l.kube != nil {
 		errs = append(errs, l.kube.Stop())
 	}
@@ -206,7 +212,7 @@ func (l *Lab) Close() error {
 	for _, n := range l.nodes {
 		errs = append(errs, n.close())
 	}
-	l.nodes, l.registries, l.kube = nil, nil, nil
+	l.nodes, l.registries, l.kube, l.proxy = nil, nil, nil, nil
 	if l.logFile != nil {
 		errs = append(errs, l.logFile.Close())
 	}

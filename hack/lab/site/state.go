@@ -83,9 +83,11 @@ type KubeState struct {
 	Server            string `json:"server"`
 	Kubeconfig        string `json:"kubeconfig"`
 	KubeconfigLimited string `json:"kubeconfig_limited"`
+	KubeconfigDirect  string `json:"kubeconfig_direct"`
 	Namespace         string `json:"namespace"`
 	Version           string `json:"version"`
 	AuditLog          string `json:"audit_log"`
+	RefusedLog        string `json:"refused_log"`
 	PID               int    `json:"pid"`
 	Running           bool   `json:"running"`
 }
