@@ -17,6 +17,8 @@ import (
 	"oreg/tasks"
 	"oreg/tasks/journal"
 	"oreg/tasks/kube"
+	"oreg/tasks/secretfile"
+	"oreg/tasks/secrets"
 )
 
 // app is one call of the tool: the world it runs in, the flags it was given
@@ -52,6 +54,8 @@ type command struct {
 	// about is the help's text between usage and flags; examples follow.
 	about    string
 	examples []string
+	// ownLogin says that the command names a login with flags of its own.
+	ownLogin bool
 	// flags defines the command's own flags; nil without any.
 	flags func(*app, *flagSet)
 	// run does it. A report is rendered also when an error comes with it.
@@ -63,6 +67,7 @@ func commands() []command {
 	return []command{
 		validateCommand(), installCommand(), verifyCommand(),
 		rotateCommand(), rollbackCommand(), removeCommand(), runsCommand(),
+		secretCommand(), pullerCommand(), pullSecretCommand(),
 		trustCommand(), inventoryCommand(),
 		versionCommand(), helpCommand(),
 	}
@@ -100,6 +105,11 @@ func (a *app) main(ctx context.Context) exitCode {
 	}
 	if err := a.options.validate(); err != nil {
 		return a.fail(nil, err)
+	}
+	if !cmd.ownLogin {
+		if err := a.validateLogin(); err != nil {
+			return a.fail(nil, err)
+		}
 	}
 	a.progress = newProgress(a.stderr, a.onTerminal, a.now)
 	closeLog, err := a.openLog()
@@ -152,7 +162,16 @@ func hintOf(err error) string {
 	var kubeconfig *kube.ConfigError
 	var cluster *kube.Error
 	var unproven *tasks.UnprovenError
+	var removal *secrets.RemovalError
+	var fileLoss *fileLossError
+	var file *secretfile.Error
 	switch {
+	case errors.As(err, &removal):
+		return allowRemoval(removal.Hosts)
+	case errors.As(err, &fileLoss):
+		return allowRemoval(fileLoss.hosts)
+	case errors.As(err, &file):
+		return file.Hint
 	case errors.As(err, &silent):
 		return silent.hint
 	case errors.As(err, &unwritten):

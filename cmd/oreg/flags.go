@@ -123,7 +123,7 @@ func (o *options) addCommon(fs *flagSet) {
 
 	fs.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` in place of the first master's")
 	fs.StringVar(&o.context, "context", "", "`context` of the kubeconfig")
-	fs.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of the secret (default openshift)")
+	fs.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of the secret (default openshift; for secret the context's, and several with commas)")
 	fs.StringVar(&o.secretName, "secret-name", "imagestreamsecret", "`name` of the secret")
 	fs.BoolVar(&o.allowOtherCluster, "allow-other-cluster", false, "go on where the kubeconfig's cluster has none of the inventory's nodes")
 	fs.in(sectionCluster)
@@ -175,6 +175,11 @@ func (o *options) validate() error {
 	if o.forks < 1 {
 		return &usageError{message: fmt.Sprintf("--forks %d: expected at least 1", o.forks)}
 	}
+	return nil
+}
+
+// validateLogin wants the flags of one login together.
+func (o *options) validateLogin() error {
 	switch {
 	case o.registry == "" && (o.username != "" || o.passwordStdin || o.image != ""):
 		return &usageError{message: "--username, --password-stdin and --image belong to --registry", hint: "add --registry HOST"}
