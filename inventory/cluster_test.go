@@ -24,9 +24,20 @@ func cluster(t *testing.T, text string) (*Cluster, []string) {
 	return clusterOf(t, iniFile(text))
 }
 
+// typed adds the deployment type, which decides the default registry, to what
+// does not name it.
+func typed(files map[string]string, extra []string) []string {
+	for _, text := range files {
+		if strings.Contains(text, "deployment_type") {
+			return extra
+		}
+	}
+	return append(extra, "openshift_deployment_type=origin")
+}
+
 func clusterOf(t *testing.T, files map[string]string, extra ...string) (*Cluster, []string) {
 	t.Helper()
-	inv := load(t, files, extra...)
+	inv := load(t, files, typed(files, extra)...)
 	c, err := inv.Cluster(t.Context(), ClusterOptions{})
 	require.NoError(t, err)
 	return c, warnings(inv)
@@ -43,7 +54,7 @@ func warnings(inv *Inventory) []string {
 // refusal is what is wrong with an inventory that loads but names no cluster.
 func refusal(t *testing.T, files map[string]string) string {
 	t.Helper()
-	_, err := load(t, files).Cluster(t.Context(), ClusterOptions{})
+	_, err := load(t, files, typed(files, nil)...).Cluster(t.Context(), ClusterOptions{})
 	var problems Problems
 	require.ErrorAs(t, err, &problems)
 	return err.Error()
@@ -358,6 +369,9 @@ func TestI12_RegistryOfOreg(t *testing.T) {
 	}
 	assert.Contains(t, refusal(t, iniFile(withCredentials("oreg_auth_user=u"))), "hosts:6: oreg_auth_user is set but oreg_auth_password is not")
 	assert.Contains(t, refusal(t, iniFile(withCredentials("oreg_auth_password=p"))), "hosts:6: oreg_auth_password is set but oreg_auth_user is not")
+	_, err := load(t, iniFile(withCredentials(auth...))).Cluster(t.Context(), ClusterOptions{})
+	require.ErrorContains(t, err, "hosts:6: openshift_deployment_type is not set, so the registry of oreg_auth_user is not known "+
+		"(set it to openshift-enterprise or origin, or name a registry in oreg_url)")
 	for _, line := range []string{
 		"openshift_deployment_type=openshift-enterprise", "oreg_url=registry.redhat.io/openshift3/ose-${component}:${version}",
 		"openshift_examples_registryurl=registry.redhat.io", "openshift_examples_registryurl=registry.redhat.io/openshift3/ose-${component}",
@@ -381,7 +395,7 @@ func TestI13_QuotesOfHostsExample(t *testing.T) {
 }
 
 func TestS6_ReadableByOthers(t *testing.T) {
-	files := iniFile(withCredentials("oreg_auth_user=u", "oreg_auth_password=p"))
+	files := iniFile(withCredentials("oreg_auth_user=u", "oreg_auth_password=p", "openshift_deployment_type=origin"))
 	dir := t.TempDir()
 	o := testCase{files: files}.options(t, dir)
 	require.NoError(t, os.Chmod(filepath.Join(dir, "hosts"), 0o644))

@@ -30,7 +30,10 @@ func (r *reader) credentials(ctx context.Context, hosts []*graph.Host, c *Cluste
 		s, _ := r.text(v)
 		return s
 	}
-	c.DeploymentType = r.deploymentType(ctx, hosts)
+	deployment := r.deploymentType(ctx, hosts)
+	if c.DeploymentType = deployment; deployment == "" {
+		c.DeploymentType = Origin
+	}
 	c.Proxy = Proxy{
 		HTTP:    secret.New(read("openshift_http_proxy")),
 		HTTPS:   secret.New(read("openshift_https_proxy")),
@@ -40,7 +43,7 @@ func (r *reader) credentials(ctx context.Context, hosts []*graph.Host, c *Cluste
 	tag := r.imageTag(read)
 
 	url := r.agreed(ctx, hosts, "oreg_url", true)
-	oreg := r.oregURL(url, c.DeploymentType, tag)
+	oreg := r.oregURL(url, deployment, tag)
 	c.OregHost = oreg.host.Host
 	if cred := r.oregCredential(ctx, hosts, oreg); cred != nil {
 		c.Credentials = append(c.Credentials, *cred)
@@ -53,22 +56,20 @@ func (r *reader) credentials(ctx context.Context, hosts []*graph.Host, c *Cluste
 	r.removedVariables(hosts)
 }
 
+// deploymentType is the one that the inventory names, or empty.
 func (r *reader) deploymentType(ctx context.Context, hosts []*graph.Host) string {
 	for _, name := range []string{"openshift_deployment_type", "deployment_type"} {
 		v := r.agreed(ctx, hosts, name, false)
 		if v == nil {
 			continue
 		}
-		s, ok := r.text(v)
-		if !ok {
-			return Origin
-		}
+		s, _ := r.text(v)
 		if s != Origin && s != Enterprise {
 			r.fail(v.at(), "", "%s is neither %s nor %s", name, Origin, Enterprise)
 		}
 		return s
 	}
-	return Origin
+	return ""
 }
 
 func (r *reader) noProxy(ctx context.Context, hosts []*graph.Host) string {
@@ -123,13 +124,15 @@ type oregTarget struct {
 	// image is the full reference of the default test image.
 	image string
 	at    Position
+	// guessed says that neither oreg_url nor a deployment type names the host.
+	guessed bool
 }
 
 func (r *reader) oregURL(url *variable, deployment, tag string) oregTarget {
-	t := oregTarget{host: RegistryHost{Host: redHat}}
-	path := "openshift3/ose-pod:" + tag
-	if deployment == Origin {
-		t.host.Host, path = quay, "openshift/origin:"+tag
+	t := oregTarget{host: RegistryHost{Host: quay}, guessed: deployment == ""}
+	path := "openshift/origin:" + tag
+	if deployment == Enterprise {
+		t.host.Host, path = redHat, "openshift3/ose-pod:"+tag
 	}
 	if url == nil {
 		t.image = t.host.Host + "/" + path
@@ -154,7 +157,7 @@ func (r *reader) oregURL(url *variable, deployment, tag string) oregTarget {
 			return t
 		}
 		r.portWarning(parsed.Host, t.at, "oreg_url")
-		t.host = parsed
+		t.host, t.guessed = parsed, false
 	}
 	if rest = strings.Trim(rest, "/"); rest != "" {
 		path = strings.NewReplacer("${component}", "pod", "${version}", tag).Replace(rest)
@@ -189,6 +192,11 @@ func (r *reader) oregCredential(ctx context.Context, hosts []*graph.Host, t oreg
 		return nil
 	case password == nil:
 		r.fail(user.at(), "", "oreg_auth_user is set but oreg_auth_password is not")
+		return nil
+	}
+	if t.guessed {
+		r.fail(user.at(), "set it to "+Enterprise+" or "+Origin+", or name a registry in oreg_url",
+			"openshift_deployment_type is not set, so the registry of oreg_auth_user is not known")
 		return nil
 	}
 	cred := &Credential{

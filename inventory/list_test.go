@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,4 +190,18 @@ func TestExecutableData(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("\x7fELF not really\nh x\n"), 0o700))
 	_, err := Load(t.Context(), Options{Paths: []string{"hosts"}, Dir: dir})
 	require.ErrorContains(t, err, "the file is executable and was read as data (--allow-inventory-scripts runs it)")
+}
+
+// TestOneTrapOnManyLines: the same warning names a few places and counts the
+// rest.
+func TestOneTrapOnManyLines(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("[g]\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "h%d ansible_ssh_pass=a#b\n", i)
+	}
+	inv := load(t, iniFile(b.String()))
+	const text = "ansible_ssh_pass is cut off by a # without quotes: the rest of the line is a comment"
+	assert.Equal(t, []string{"hosts:2: " + text + "; the same in 999 more places", "hosts:3: " + text, "hosts:4: " + text}, warnings(inv))
+	assert.Equal(t, warnings(inv), warnings(inv))
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -51,6 +52,7 @@ type Inventory struct {
 	hostBases map[*graph.Host]*base
 	warnings  []*Problem
 	warned    map[Problem]bool
+	same      map[Problem]int // how often, without the place
 	problems  Problems
 	groups    *value.Value
 	// readable are the files, as named in messages, that group or others may
@@ -71,6 +73,7 @@ func Load(ctx context.Context, o Options) (*Inventory, error) {
 		bases:     map[string]*base{},
 		hostBases: map[*graph.Host]*base{},
 		warned:    map[Problem]bool{},
+		same:      map[Problem]int{},
 		readable:  map[string]bool{},
 		keys:      map[*value.Value]*value.Value{},
 	}
@@ -116,13 +119,35 @@ func (inv *Inventory) oneProblem(paths []string, err error) error {
 	return Problems{p}
 }
 
+// maxSame is how many places one and the same warning names: a fleet with a
+// trap on each of its lines has one trap, not ten thousand.
+const maxSame = 3
+
 // Warnings are what the inventory got away with, each once, in the order in
 // which it was noticed. Those of Cluster are added when it is called.
-func (inv *Inventory) Warnings() []*Problem { return inv.warnings }
+func (inv *Inventory) Warnings() []*Problem {
+	list := make([]*Problem, len(inv.warnings))
+	said := map[Problem]bool{}
+	for i, p := range inv.warnings {
+		list[i] = p
+		kind := Problem{Message: p.Message, Hint: p.Hint}
+		if more := inv.same[kind] - maxSame; more > 0 && !said[kind] {
+			said[kind] = true
+			first := *p
+			first.Message += fmt.Sprintf("; the same in %d more places", inv.same[kind]-1)
+			list[i] = &first
+		}
+	}
+	return list
+}
 
 func (inv *Inventory) warn(p *Problem) {
-	if !inv.warned[*p] {
-		inv.warned[*p] = true
+	if inv.warned[*p] {
+		return
+	}
+	inv.warned[*p] = true
+	kind := Problem{Message: p.Message, Hint: p.Hint}
+	if inv.same[kind]++; inv.same[kind] <= maxSame {
 		inv.warnings = append(inv.warnings, p)
 	}
 }
@@ -175,6 +200,10 @@ func (inv *Inventory) newEngine() *template.Engine {
 	return template.New(template.Options{
 		Env: inv.options.Env,
 		ReadFile: func(_ context.Context, path string) ([]byte, error) {
+			// Ansible looks in the folder "files" first.
+			if data, err := readLimited(inv.abs(filepath.Join("files", path))); !filepath.IsAbs(path) && err == nil {
+				return data, nil
+			}
 			return readLimited(inv.abs(path))
 		},
 		Decrypt: func(ctx context.Context, v *value.Value) (string, error) {

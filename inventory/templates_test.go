@@ -33,7 +33,7 @@ func TestTemplatesInCredentials(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			o := testCase{files: test.files}.options(t, t.TempDir())
+			o := testCase{files: test.files, extra: typed(test.files, nil)}.options(t, t.TempDir())
 			o.Env = env
 			inv, err := Load(t.Context(), o)
 			require.NoError(t, err)

@@ -39,7 +39,7 @@ func TestI8_EncryptedInventoryAndVariables(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			o := testCase{files: test.files}.options(t, t.TempDir())
+			o := testCase{files: test.files, extra: typed(test.files, nil)}.options(t, t.TempDir())
 			o.Vault = withPassword("vault-test")
 			inv, err := Load(t.Context(), o)
 			require.NoError(t, err)
