@@ -204,8 +204,8 @@ func (m Manager) Restart(ctx context.Context, host Runner, unit string) (State, 
 type watcher struct {
 	before State
 	steady time.Duration
-	start  string    // the start that is being watched
-	since  time.Time // since when it is seen active
+	start  string    // the newest start that was seen
+	since  time.Time // since when that start is seen active; zero if it is not
 	starts int
 	last   State
 }
@@ -213,19 +213,21 @@ type watcher struct {
 // see takes one observation and says whether the unit is back, or will not be.
 func (w *watcher) see(s State, now time.Time) (done bool, failure error) {
 	w.last = s
-	fresh := s.Start != "" && s.Start != w.before.Start
-	switch {
-	case fresh && s.Active == "active" && s.Start == w.start:
-		return now.Sub(w.since) >= w.steady, nil
-	case fresh && s.Active == "active":
-		w.start, w.since = s.Start, now
+	if s.Start != "" && s.Start != w.before.Start && s.Start != w.start {
+		w.start, w.since = s.Start, time.Time{}
 		if w.starts++; w.starts > maxStarts {
 			return false, w.fail(s, "starts again and again: "+why(s))
 		}
+	}
+	switch {
 	case s.Active == "failed" && !s.Job:
 		return false, w.fail(s, "did not start: "+why(s))
+	case s.Active != "active" || s.Start != w.start:
+		w.since = time.Time{}
+	case w.since.IsZero():
+		w.since = now
 	}
-	return false, nil
+	return !w.since.IsZero() && now.Sub(w.since) >= w.steady, nil
 }
 
 // late is the error of a unit that did not come back in time.

@@ -126,6 +126,8 @@ func TestN15_RestartBelievesOnlyANewStartThatStays(t *testing.T) {
 		{"was failed before, the job is still to come", []string{at(1, "failed"), at(1, "failed", "Job=7"), at(3, "active")}, time.Second + service.DefaultSteady, ""},
 		{"crashes again and again", []string{at(1, "active"), at(3, "active"), at(3, "activating"), at(5, "active"), at(7, "active"), at(9, "active")}, 4 * time.Second, "again and again"},
 		{"crashes once", append(append([]string{at(1, "active")}, long(at(3, "active"), 9)...), at(5, "active")), 9*time.Second + service.DefaultSteady, ""},
+		{"never gets up, but is started again and again", []string{at(1, "active"), at(3, "activating"), at(8, "activating"), at(13, "activating"), at(18, "activating")}, 3 * time.Second, "again and again: activating"},
+		{"falls back into activating", append(append([]string{at(1, "active")}, long(at(3, "active"), 5)...), at(3, "activating"), at(3, "active")), 6*time.Second + service.DefaultSteady, ""},
 		{"stays in activating", []string{at(1, "active"), at(3, "activating")}, service.DefaultTimeout + time.Second, "activating"},
 		{"a lost connection is asked again", []string{at(1, "active"), "lost", at(3, "active")}, time.Second + service.DefaultSteady, ""},
 		{"the host is gone", []string{at(1, "active"), "lost"}, service.DefaultTimeout + time.Second, "could not be asked any more"},
