@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"oreg/inventory"
@@ -84,7 +85,26 @@ func (e *CredentialsError) Error() string {
 func (r *Run) Validate(ctx context.Context) (*Report, error) {
 	report := NewReport(r.Command, r.ID, r.Check)
 	_, err := r.validate(ctx, report)
+	report.Hosts = append(report.Hosts, unasked(report.Credentials)...)
+	report.Finish()
 	return report, err
+}
+
+// unasked are the nodes that could not be asked what they see of the
+// registries; that says nothing about any registry.
+func unasked(rows []CredentialReport) []HostReport {
+	var hosts []HostReport
+	for _, row := range rows {
+		known := slices.ContainsFunc(hosts, func(h HostReport) bool { return h.Name == row.From })
+		if !row.Probe || known || row.Cause != string(validate.CauseNotTried) {
+			continue
+		}
+		h := NewHostReport(row.From, nil)
+		h.Status = StatusUnreachable
+		h.Error = &Failure{Cause: string(sshexec.CauseUnreachable), Message: row.Detail, Hint: row.Hint}
+		hosts = append(hosts, h)
+	}
+	return hosts
 }
 
 // Install checks every credential, then puts config.json on every node, then
@@ -156,14 +176,17 @@ func (r *Run) checkCredentials(ctx context.Context, report *Report, title string
 		for _, w := range result.Warnings {
 			r.Watch.Warn(w)
 		}
-		if r.refuses(result.Status) {
+		switch {
+		case row.Probe && result.Cause == validate.CauseNotTried:
+			// A node that is down costs only itself.
+		case r.refuses(result.Status):
 			refused++
-		} else if result.Cause != "" {
+		case result.Cause != "":
 			r.Watch.Warn(fmt.Sprintf("%s: %s: %s", result.Host, result.Cause, result.Detail))
 		}
 	}
 	if refused > 0 {
-		return nil, &CredentialsError{Refused: refused, Checked: len(results)}
+		return nil, &CredentialsError{Refused: refused, Checked: len(credentials)}
 	}
 	return results, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -80,9 +81,11 @@ func run(ctx context.Context, sys system) int {
 }
 
 func (a *app) main(ctx context.Context) exitCode {
+	out := &resultWriter{w: a.stdout}
+	a.stdout = out
 	cmd, rest, err := pick(a.args)
 	if err != nil {
-		return a.fail(nil, err)
+		return a.fail(ctx, err)
 	}
 	fs := newFlagSet(cmd.name)
 	if cmd.flags != nil {
@@ -96,7 +99,7 @@ func (a *app) main(ctx context.Context) exitCode {
 		if errors.Is(err, pflag.ErrHelp) {
 			a.help = true
 		} else {
-			return a.fail(nil, &usageError{message: err.Error(), hint: fmt.Sprintf("see 'oreg %s --help'", cmd.name)})
+			return a.fail(ctx, &usageError{message: err.Error(), hint: fmt.Sprintf("see 'oreg %s --help'", cmd.name)})
 		}
 	}
 	if a.help {
@@ -104,37 +107,52 @@ func (a *app) main(ctx context.Context) exitCode {
 		return exitDone
 	}
 	if err := a.options.validate(); err != nil {
-		return a.fail(nil, err)
+		return a.fail(ctx, err)
 	}
 	if !cmd.ownLogin {
 		if err := a.validateLogin(); err != nil {
-			return a.fail(nil, err)
+			return a.fail(ctx, err)
 		}
 	}
 	a.progress = newProgress(a.stderr, a.onTerminal, a.now)
 	closeLog, err := a.openLog()
 	if err != nil {
-		return a.fail(nil, err)
+		return a.fail(ctx, err)
 	}
 	defer closeLog()
 	report, err := cmd.run(ctx, a, fs.Args())
 	a.progress.close()
 	if report != nil {
 		report.Warnings = append(report.Warnings, a.warnings...)
-		if renderErr := a.render(report); renderErr != nil && err == nil {
-			err = renderErr
-		}
 	}
-	code := a.fail(report, err)
-	a.endJournal(report, code)
+	code := exitOf(ctx, report, err)
+	retry := a.endJournal(report, code)
+	if report != nil {
+		a.render(report)
+	}
+	a.explain(code, err)
+	a.sayHint(retry)
+	if out.err != nil {
+		// What was done is done: only the account of it is lost.
+		if !errors.Is(out.err, syscall.EPIPE) { // a reader that has seen enough
+			a.say("error", "write the result to standard output: "+out.err.Error())
+		}
+		return max(code, exitFailed)
+	}
 	return code
 }
 
-// fail says what ended the run, with a hint, and returns the exit code.
-func (a *app) fail(report *tasks.Report, err error) exitCode {
-	code := exitOf(report, err)
+// fail ends a call that came to nothing.
+func (a *app) fail(ctx context.Context, err error) exitCode {
+	code := exitOf(ctx, nil, err)
+	a.explain(code, err)
+	return code
+}
+
+// explain says what ended the run, with a hint.
+func (a *app) explain(code exitCode, err error) {
 	if err == nil {
-		return code
+		return
 	}
 	var usage *usageError
 	var problems inventory.Problems
@@ -152,12 +170,12 @@ func (a *app) fail(report *tasks.Report, err error) exitCode {
 		a.say("error", err.Error())
 		a.sayHint(hintOf(err))
 	}
-	return code
 }
 
 // hintOf finds what to do about an error.
 func hintOf(err error) string {
 	var silent *noTerminalError
+	var config *configError
 	var unwritten *journalError
 	var kubeconfig *kube.ConfigError
 	var cluster *kube.Error
@@ -166,6 +184,8 @@ func hintOf(err error) string {
 	var fileLoss *fileLossError
 	var file *secretfile.Error
 	switch {
+	case errors.As(err, &config):
+		return config.hint
 	case errors.As(err, &removal):
 		return allowRemoval(removal.Hosts)
 	case errors.As(err, &fileLoss):

@@ -17,7 +17,9 @@ import (
 // noTerminalError says that something had to be asked and nobody is there.
 type noTerminalError struct{ what, hint string }
 
-func (e *noTerminalError) Error() string { return "no terminal to ask for " + e.what + " on" }
+func (e *noTerminalError) Error() string {
+	return "no terminal to ask for the " + strings.TrimRight(e.what, ": ") + " on"
+}
 
 // askSecret asks on the terminal itself, not on standard input, which may be
 // a pipe with something else in it. The answer is not echoed.
@@ -29,27 +31,37 @@ func (a *app) askSecret(ctx context.Context, what, hint string) (secret.Text, er
 	if err != nil {
 		return secret.Text{}, &noTerminalError{what: what, hint: hint}
 	}
-	defer func() { _ = tty.Close() }() // nothing was written that could be lost
 	fd := int(tty.Fd())
 	state, err := term.GetState(fd)
 	if err != nil {
 		return secret.Text{}, &noTerminalError{what: what, hint: hint}
 	}
-	// Ctrl-C while the echo is off must not leave the shell mute.
-	undo := context.AfterFunc(ctx, func() { _ = term.Restore(fd, state); _ = tty.Close() })
-	defer undo()
-	if _, err := fmt.Fprintf(tty, "%s: ", what); err != nil {
+	a.progress.close() // a live line would be drawn over the question
+	if _, err := fmt.Fprintf(tty, "%s: ", strings.TrimRight(what, ": ")); err != nil {
 		return secret.Text{}, fmt.Errorf("ask for %s: %w", what, err)
 	}
-	answer, err := term.ReadPassword(fd)
-	if ctx.Err() != nil {
-		return secret.Text{}, ctx.Err()
+	type reply struct {
+		text []byte
+		err  error
 	}
-	fmt.Fprintln(tty)
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("ask for %s: %w", what, err)
+	// A read of a terminal cannot be called off: the goroutine ends with the
+	// process where the question is never answered.
+	replies := make(chan reply, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		replies <- reply{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		// The shell must not be left without its echo.
+		return secret.Text{}, errors.Join(ctx.Err(), term.Restore(fd, state))
+	case r := <-replies:
+		fmt.Fprintln(tty)
+		if r.err != nil {
+			return secret.Text{}, fmt.Errorf("ask for %s: %w", what, r.err)
+		}
+		return secret.New(string(r.text)), nil
 	}
-	return secret.New(string(answer)), nil
 }
 
 // asks says whether somebody is there to answer.
@@ -61,7 +73,8 @@ func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 	if a.yes || !a.asks() {
 		return true, nil
 	}
-	fmt.Fprintf(a.progress, "%s [y/N] ", question)
+	a.progress.close() // a live line would be drawn over the question
+	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	type reply struct {
 		line string
 		err  error
@@ -86,14 +99,37 @@ func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 	}
 }
 
+// unlessInterrupted returns what read returns, or earlier when ctx ends: a
+// FIFO or a dead network mount may keep a read waiting for ever.
+func unlessInterrupted[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		answers <- answer{value, err}
+	}()
+	select {
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	case got := <-answers:
+		return got.value, got.err
+	}
+}
+
 // maxPassword bounds what is read from standard input. Registry tokens have
 // been seen with 4 KiB.
 const maxPassword = 1 << 20
 
 // readPassword takes the password from standard input verbatim but for one
 // line end at its end, as `docker login --password-stdin` does.
-func (a *app) readPassword() (secret.Text, error) {
-	content, err := io.ReadAll(io.LimitReader(a.stdin, maxPassword+1))
+func (a *app) readPassword(ctx context.Context) (secret.Text, error) {
+	content, err := unlessInterrupted(ctx, func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(a.stdin, maxPassword+1))
+	})
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read the password from standard input: %w", err)
 	}

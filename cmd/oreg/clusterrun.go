@@ -138,7 +138,7 @@ func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *ss
 	case cluster.FirstMaster != nil:
 		c.API = tasks.MasterAPI{SSH: ssh, Master: *cluster.FirstMaster}
 	case !run.SkipSecrets:
-		return nil, &usageError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
+		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
 			hint: "name a kubeconfig with --kubeconfig, or leave the secrets out with --only nodes"}
 	}
 	return c, nil

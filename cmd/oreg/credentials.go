@@ -24,21 +24,21 @@ func (a *app) loadCluster(ctx context.Context, nodes bool) (*inventory.Cluster, 
 		}
 	}
 	for _, path := range a.authfiles {
-		credentials, err := a.readAuthfile(path)
+		credentials, err := unlessInterrupted(ctx, func() ([]inventory.Credential, error) { return a.readAuthfile(path) })
 		if err != nil {
 			return nil, err
 		}
 		cluster.Credentials = append(cluster.Credentials, credentials...)
 	}
 	if a.registry != "" {
-		one, err := a.oneCredential()
+		one, err := a.oneCredential(ctx)
 		if err != nil {
 			return nil, err
 		}
 		cluster.Credentials = append(cluster.Credentials, one)
 	}
 	if len(cluster.Credentials) == 0 {
-		return nil, &usageError{message: "the inventory names no credentials",
+		return nil, &configError{message: "the inventory names no credentials",
 			hint: "set oreg_auth_user and oreg_auth_password, or openshift_additional_registry_credentials"}
 	}
 	return cluster, conflicts(cluster.Credentials)
@@ -66,12 +66,12 @@ func (a *app) readAuthfile(path string) ([]inventory.Credential, error) {
 }
 
 // oneCredential is the one of --registry, --username and --password-stdin.
-func (a *app) oneCredential() (inventory.Credential, error) {
+func (a *app) oneCredential(ctx context.Context) (inventory.Credential, error) {
 	registry, err := inventory.ParseRegistryHost(a.registry)
 	if err != nil {
 		return inventory.Credential{}, &usageError{message: "--registry " + err.Error()}
 	}
-	password, err := a.readPassword()
+	password, err := a.readPassword(ctx)
 	if err != nil {
 		return inventory.Credential{}, err
 	}
@@ -90,7 +90,7 @@ func conflicts(credentials []inventory.Credential) error {
 		key := dockerconfig.Key(c.Host + "/" + c.Scope)
 		other, known := first[key]
 		if known && (other.User != c.User || !other.Password.Equal(c.Password)) {
-			return &usageError{
+			return &configError{
 				message: fmt.Sprintf("two different credentials for %s: %s and %s", key, other.Source, c.Source),
 				hint:    "leave one of them out",
 			}

@@ -45,16 +45,22 @@ type usageError struct{ message, hint string }
 
 func (e *usageError) Error() string { return e.message }
 
+// configError is an inventory or a configuration that cannot be worked with,
+// found before anything was changed.
+type configError struct{ message, hint string }
+
+func (e *configError) Error() string { return e.message }
+
 // exitOf decides the exit code: the error that ended the run early first,
 // then what the report says of hosts and secrets.
-func exitOf(report *tasks.Report, err error) exitCode {
+func exitOf(ctx context.Context, report *tasks.Report, err error) exitCode {
 	var usage *usageError
 	var refused *tasks.CredentialsError
 	var unproven *tasks.UnprovenError
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &refused), errors.As(err, &unproven):
 		return exitCredential

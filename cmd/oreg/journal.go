@@ -60,10 +60,10 @@ func (a *app) openJournal(run *tasks.Run, of string) error {
 }
 
 // endJournal writes how the run ended and, as Ansible does, the hosts that did
-// not succeed into a file for --limit.
-func (a *app) endJournal(report *tasks.Report, code exitCode) {
+// not succeed into a file for --limit. It returns the hint that says so.
+func (a *app) endJournal(report *tasks.Report, code exitCode) (hint string) {
 	if a.journal == nil {
-		return
+		return ""
 	}
 	exit := int(code)
 	err := a.journal.Append(journal.Line{Event: journal.EventEnd, Exit: &exit})
@@ -75,7 +75,7 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) {
 	}
 	failed := unsuccessful(report)
 	if len(failed) == 0 {
-		return
+		return ""
 	}
 	var ways []string
 	if a.hasFlag("retry-failed") {
@@ -85,9 +85,10 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) {
 	if err := os.WriteFile(path, []byte(strings.Join(failed, "\n")+"\n"), 0o600); err == nil {
 		ways = append(ways, "--limit @"+path)
 	}
-	if len(ways) > 0 {
-		a.say("hint", "to retry "+count(len(failed), "host")+", use: "+list(ways))
+	if len(ways) == 0 {
+		return ""
 	}
+	return "to retry " + count(len(failed), "host") + ", use: " + list(ways)
 }
 
 // unsuccessful are the hosts of a report that did not succeed.

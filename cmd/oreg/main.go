@@ -77,6 +77,9 @@ func mainExit() int {
 // is whole at any instant, so nothing has to be waited for.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
+	// A reader that goes away must not kill a run that is writing to nodes:
+	// with a channel for it, a write to a closed pipe is an error like others.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})

@@ -31,7 +31,7 @@ func (a *app) setOriginOver(run *tasks.Run, ssh *sshexec.Client) error {
 	case a.from == fromNodes:
 		run.Checker = tasks.NodesChecker{SSH: ssh, Prober: prober, Nodes: run.Cluster.Nodes, Forks: a.forks}
 	case run.Cluster.FirstMaster == nil:
-		return &usageError{message: "--from first-master: the inventory has no group masters"}
+		return &configError{message: "--from first-master: the inventory has no group masters"}
 	default:
 		run.Checker = tasks.MasterChecker{SSH: ssh, Prober: prober, Master: *run.Cluster.FirstMaster}
 	}

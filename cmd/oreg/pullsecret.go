@@ -119,7 +119,7 @@ func (f *pullSecretFlags) change(ctx context.Context, a *app, verb string, args 
 		if a.registry == "" {
 			return e, &usageError{message: "pull-secret append needs --registry, --username and --password-stdin"}
 		}
-		c, err := a.oneCredential()
+		c, err := a.oneCredential(ctx)
 		if err != nil {
 			return e, err
 		}

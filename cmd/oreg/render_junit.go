@@ -56,9 +56,11 @@ func (s *junitSuite) add(c junitCase) {
 	s.Cases = append(s.Cases, c)
 }
 
-func renderJUnit(w io.Writer, report *tasks.Report) error {
+// renderJUnit writes the suites; strict makes an inconclusive credential a
+// failure, as it makes it one of the run.
+func renderJUnit(w io.Writer, report *tasks.Report, strict bool) error {
 	doc := junitSuites{Name: "oreg " + report.Command}
-	for _, suite := range []junitSuite{credentialSuite(report), hostSuite(report), secretSuite(report)} {
+	for _, suite := range []junitSuite{credentialSuite(report, strict), hostSuite(report), secretSuite(report)} {
 		if suite.Tests > 0 {
 			doc.Suites = append(doc.Suites, suite)
 		}
@@ -75,7 +77,7 @@ func renderJUnit(w io.Writer, report *tasks.Report) error {
 	return err
 }
 
-func credentialSuite(report *tasks.Report) junitSuite {
+func credentialSuite(report *tasks.Report, strict bool) junitSuite {
 	suite := junitSuite{Name: "credentials"}
 	for _, c := range report.Credentials {
 		one := junitCase{Class: "credentials." + c.Host, Name: c.User + " from " + c.From,
@@ -88,7 +90,11 @@ func credentialSuite(report *tasks.Report) junitSuite {
 			one.Error = message
 		case validate.StatusSkipped:
 			one.Skipped = &junitMessage{Message: "test_login is false"}
-		case validate.StatusValid, validate.StatusInconclusive: // both pass; the output says which
+		case validate.StatusInconclusive:
+			if strict {
+				one.Failure = message
+			}
+		case validate.StatusValid:
 		}
 		suite.add(one)
 	}

@@ -124,7 +124,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 	}
 	if restart && run.keeper.API == nil {
 		closeRun()
-		return nil, nil, &usageError{message: "the inventory has no group masters: without the cluster's API nobody can tell whether a node came back",
+		return nil, nil, &configError{message: "the inventory has no group masters: without the cluster's API nobody can tell whether a node came back",
 			hint: "name a kubeconfig with --kubeconfig, or say --restart never"}
 	}
 	run.files.Services = service.Manager{Now: a.now}

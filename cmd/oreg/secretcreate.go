@@ -117,7 +117,7 @@ func (a *app) newSecret(ctx context.Context, args []string, f *secretFlags) (new
 		if _, err := inventory.ParseRegistryHost(f.server); err != nil && key != dockerconfig.HubKey {
 			return n, &usageError{message: "--docker-server " + err.Error()}
 		}
-		password, err := a.readPassword()
+		password, err := a.readPassword(ctx)
 		if err != nil {
 			return n, err
 		}

@@ -54,11 +54,12 @@ func (a *app) loadInventory(ctx context.Context, cfg *ansiblecfg.Config) (*inven
 		return nil, &usageError{message: "no inventory was named", hint: "give one with -i FILE, ANSIBLE_INVENTORY or ansible.cfg"}
 	}
 	a.inventoryPaths = a.absolutes(paths)
-	inv, err := inventory.Load(ctx, inventory.Options{
-		Paths: paths, ExtraVars: a.extraVars, Dir: a.dir, Env: a.lookupEnv,
-		Vault: a.vaultSecrets(cfg), AllowScripts: a.scripts, ScriptStderr: a.stderr, Now: a.now,
+	return unlessInterrupted(ctx, func() (*inventory.Inventory, error) {
+		return inventory.Load(ctx, inventory.Options{
+			Paths: paths, ExtraVars: a.extraVars, Dir: a.dir, Env: a.lookupEnv,
+			Vault: a.vaultSecrets(cfg), AllowScripts: a.scripts, ScriptStderr: a.stderr, Now: a.now,
+		})
 	})
-	return inv, err
 }
 
 // vaultSecrets says where vault passwords come from; none is read before a

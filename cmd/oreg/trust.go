@@ -54,14 +54,15 @@ func (a *app) trust(ctx context.Context, ssh *sshexec.Client, nodes []inventory.
 			break
 		}
 		a.showKeys(keys)
-		if trusted, err := a.mayTrust(ctx, len(keys)); err != nil || !trusted {
+		trusted, err := a.mayTrust(ctx, len(keys))
+		if err != nil {
+			return nil, err
+		}
+		if !trusted {
 			break
 		}
 		waiting := map[string]bool{}
 		for _, k := range keys {
-			if a.check {
-				continue
-			}
 			if err := ssh.AddKnownHost(k.info); err != nil {
 				return nil, fmt.Errorf("add the key of %s to %s: %w", k.info.Name, k.info.File, err)
 			}
@@ -134,7 +135,8 @@ func (a *app) showKeys(keys []unknownKey) {
 	for _, k := range keys {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", k.info.Name, k.info.Type, k.info.Fingerprint, ranges(k.nodes), k.info.File)
 	}
-	_ = table.Flush() // a strings.Builder takes everything
+	_ = table.Flush()  // a strings.Builder takes everything
+	a.progress.close() // its live line would stand in the middle of the table
 	if a.output == "text" {
 		fmt.Fprint(a.stdout, b.String())
 		return
@@ -146,6 +148,8 @@ func (a *app) showKeys(keys []unknownKey) {
 // question: a key that nobody looked at is not to be trusted.
 func (a *app) mayTrust(ctx context.Context, keys int) (bool, error) {
 	switch {
+	case a.check:
+		return false, nil
 	case a.yes:
 		return true, nil
 	case !a.asks():
