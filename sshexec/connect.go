@@ -125,7 +125,12 @@ func (c *Client) open(ctx context.Context, s *settings, trail []string, scan sca
 // connectError puts our own reasons to end before what the network said.
 func connectError(ctx, limited context.Context, s *settings, at stage, record authRecord, err error) error {
 	if ctx.Err() != nil {
-		return NotTried(context.Cause(ctx))
+		if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+			return NotTried(cause)
+		}
+		e := ctxError(ctx, fmt.Sprintf("connecting to %s (%s)", s.addr(), at))
+		e.Unreachable = true
+		return e
 	}
 	if errors.Is(context.Cause(limited), errBudget) {
 		return timeoutError(s.addr(), at, s.timeout, errBudget)

@@ -318,6 +318,38 @@ func TestNotAnSSHServer(t *testing.T) {
 	}
 }
 
+// TestSystemPolicyOfRHEL: what RHEL ships for every connection is taken
+// without a word, and the algorithms that we do not have are left out.
+func TestSystemPolicyOfRHEL(t *testing.T) {
+	s, h := ready(t)
+	h.write("config", "Match final all\n\tInclude policy.config\n\tForwardX11Trusted yes\n\tGSSAPIAuthentication yes\n")
+	h.write("policy.config", `
+Ciphers aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com,aes128-ctr
+MACs umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,hmac-sha1-etm@openssh.com,hmac-sha2-256
+GSSAPIKexAlgorithms gss-curve25519-sha256-,gss-nistp256-sha256-
+KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256
+HostKeyAlgorithms sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ssh-ed25519,rsa-sha2-256
+PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,ssh-ed25519,rsa-sha2-256
+CASignatureAlgorithms ecdsa-sha2-nistp256,ssh-ed25519,rsa-sha2-256
+RequiredRSASize 2048
+`)
+	connect(t, h.client(), s.target())
+	assert.Empty(t, h.warned())
+}
+
+func TestDeadlineOfTheCallerIsATimeout(t *testing.T) {
+	s, h := ready(t)
+	h.options.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := h.client().Connect(ctx, s.target())
+	e := failure(t, err, sshexec.CauseTimeout)
+	assert.True(t, e.Unreachable)
+}
+
 func TestNoCommonAlgorithm(t *testing.T) {
 	s, h := ready(t)
 	target := s.target()

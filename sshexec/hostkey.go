@@ -122,7 +122,13 @@ func (h *hostKeys) algorithms() []string {
 		}
 		return 2
 	}
-	all = slices.DeleteFunc(all, func(a string) bool { return rank(a) == 0 && !authority })
+	known := append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
+	usable := slices.DeleteFunc(slices.Clone(all), func(a string) bool {
+		return rank(a) == 0 && !authority || !slices.Contains(known, a)
+	})
+	if len(usable) > 0 { // an empty list would mean x/crypto's default
+		all = usable
+	}
 	slices.SortStableFunc(all, func(a, b string) int { return rank(a) - rank(b) })
 	return all
 }

@@ -16,8 +16,9 @@ const (
 
 	// harmlessKeywords are about terminals, forwarding, multiplexing, logging,
 	// or methods of authentication that we do not have: leaving them out never
-	// makes a connection less safe.
-	harmlessKeywords = `addkeystoagent canonicaldomains
+	// makes a connection less safe. (Certificates signed with SHA-1 are refused
+	// whatever CASignatureAlgorithms says, which RHEL sets for everybody.)
+	harmlessKeywords = `addkeystoagent canonicaldomains casignaturealgorithms
 		canonicalizefallbacklocal canonicalizemaxdots
 		canonicalizepermittedcnames channeltimeout checkhostip cipher
 		clearallforwardings compression compressionlevel connectionattempts
@@ -43,8 +44,7 @@ const (
 
 	// foreignKeywords matter to OpenSSH and cannot be honoured: an error in
 	// arguments, a warning in a file.
-	foreignKeywords = `bindinterface canonicalizehostname casignaturealgorithms
-		knownhostscommand
+	foreignKeywords = `bindinterface canonicalizehostname knownhostscommand
 		pkcs11provider proxyusefdpass revokedhostkeys securitykeyprovider`
 )
 

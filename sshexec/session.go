@@ -32,7 +32,8 @@ var ErrOutputTooLong = errors.New("the command's output is too long")
 // Shell starts /bin/sh, as the target's become user if it has one, to be fed
 // a script on Stdin. It returns when the shell runs, so that a refusal by
 // sudo is an error here, and nothing was sent. ctx ends the shell at any time
-// later too. Locale is C.
+// later too; that, and Kill, close the whole connection, as a channel alone
+// cannot be closed against a peer that does not answer. The locale is C.
 func (conn *Conn) Shell(ctx context.Context) (*Process, error) {
 	return conn.start(ctx, "exec /bin/sh")
 }
