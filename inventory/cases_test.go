@@ -24,6 +24,8 @@ type testCase struct {
 	sources []string
 	extra   []string
 	dir     string
+	// vaultPassword opens what is encrypted.
+	vaultPassword string
 }
 
 // goldenFile holds what the real Ansible printed of each case.
@@ -47,7 +49,9 @@ func TestAgreedCases(t *testing.T) {
 	for _, c := range agreedCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			require.Contains(t, want, c.name, "no golden text; go test -tags lab -run TestOracleTable -update writes it")
-			inv, err := Load(t.Context(), c.options(t, t.TempDir()))
+			o := c.options(t, t.TempDir())
+			o.AllowScripts = true
+			inv, err := Load(t.Context(), o)
 			require.NoError(t, err)
 			var out bytes.Buffer
 			require.NoError(t, inv.List(&out, ListOptions{ShowSecrets: true}))
@@ -65,10 +69,17 @@ func (c testCase) options(t *testing.T, dir string) Options {
 	for name, content := range c.files {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		mode := os.FileMode(0o600)
+		if strings.HasPrefix(content, "#!") {
+			mode = 0o700
+		}
+		require.NoError(t, os.WriteFile(path, []byte(content), mode))
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, c.dir), 0o700))
 	o := Options{Paths: c.sources, ExtraVars: c.extra, Dir: filepath.Join(dir, c.dir)}
+	if c.vaultPassword != "" {
+		o.Vault = withPassword(c.vaultPassword)
+	}
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"hosts"}
 	}
@@ -120,6 +131,9 @@ func agreedCases(t *testing.T) []testCase {
 		require.NoError(t, err)
 		cases = append(cases, testCase{name: "example-" + e.Name(), files: iniFile(string(text))})
 	}
+	cases = append(cases, testCase{name: "I8-vaults", vaultPassword: "vault-test", sources: []string{"hosts", "more"}, files: map[string]string{
+		"hosts": vaultFile(t, "hosts"), "more": "[nodes]\nn2\n", "group_vars/all.yml": vaultFile(t, "all.yml"), "host_vars/n2": vaultFile(t, "inline.yml"),
+	}})
 	cases = append(cases, valueCases()...)
 	cases = append(cases, structureCases()...)
 	cases = append(cases, fileCases()...)

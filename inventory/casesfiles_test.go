@@ -67,6 +67,12 @@ func fileCases() []testCase {
 			files: map[string]string{"hosts": "[g]\nh a=host\n", "host_vars/h.yml": "e: host\n", "more.yml": "c: file\nl: [1]\n"}},
 		{name: "extra-vars-forms", extra: []string{"a=b=c", "='x'", `a1=x\=y`, "b=  x", "c=\n d=2", `e\=f`, `g="x y"z`, "h=1  i=2", `j=\u00e9 k='' l= m=""`, "n='a b' o", "p=a\\\nq"},
 			files: iniFile("h\n")},
-		{name: "executable-data", files: iniFile("[g]\nh\n")},
+		{name: "script", files: map[string]string{
+			"hosts": "#!/bin/sh\necho '{\"g\": {\"hosts\": [\"h1\", \"h2\"], \"vars\": {\"x\": 1, \"y\": 2.0}, \"children\": [\"c\"]}, \"c\": [\"h3\"], \"h4\": {\"z\": true}, " +
+				"\"_meta\": {\"hostvars\": {\"h1\": {\"x\": \"own\"}, \"other\": {\"q\": 1}, \"h4\": {\"w\": null}}}}'\n",
+			"group_vars/g": "y: file\n",
+		}},
+		{name: "script-host-by-host", files: iniFile("#!/bin/sh\nif [ \"$1\" = --list ]; then echo '{\"g\": [\"h1\", \"h2\"], \"p\": {\"children\": {\"g\": 1}}}'\n" +
+			"else echo \"{\\\"name\\\": \\\"$2\\\", \\\"n\\\": 1e3}\"; fi\n")},
 	}
 }

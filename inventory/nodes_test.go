@@ -307,10 +307,12 @@ func TestUnreadableInventories(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "empty"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "plugin.yml"), []byte("plugin: aws_ec2\nregions: [x]\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "inv.toml"), []byte("[all.vars]\nx = false\n[g]\nchildren = [\"a\"]\n"), 0o600))
 	for path, want := range map[string]string{
 		"missing":    "missing: cannot be read: no such file or directory",
 		"empty":      "empty: the folder holds no inventory",
 		"plugin.yml": "plugin.yml:1: configuration of an inventory plugin",
+		"inv.toml":   "inv.toml: TOML inventories are not read",
 	} {
 		_, err := Load(t.Context(), Options{Paths: []string{path}, Dir: dir})
 		require.ErrorContains(t, err, want)

@@ -101,7 +101,11 @@ func (o *oracle) ask(t *testing.T, q question) answer {
 // listing is what oreg prints, or why it does not.
 func listing(t *testing.T, q question) (string, error) {
 	t.Helper()
-	inv, err := Load(t.Context(), Options{Paths: q.Sources, ExtraVars: q.ExtraVars, Dir: q.Dir})
+	o := Options{Paths: q.Sources, ExtraVars: q.ExtraVars, Dir: q.Dir, AllowScripts: true}
+	if q.VaultPassword != "" {
+		o.Vault = withPassword(q.VaultPassword)
+	}
+	inv, err := Load(t.Context(), o)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +164,7 @@ func yamlShown(q question) bool {
 func (c testCase) question(t *testing.T, dir string) question {
 	t.Helper()
 	o := c.options(t, dir)
-	return question{Dir: o.Dir, Sources: o.Paths, ExtraVars: o.ExtraVars}
+	return question{Dir: o.Dir, Sources: o.Paths, ExtraVars: o.ExtraVars, VaultPassword: c.vaultPassword}
 }
 
 // TestOracleTable holds the cases that every build checks against what Ansible
@@ -183,6 +187,17 @@ func TestOracleTable(t *testing.T) {
 	}
 	if *updateFlag && !t.Failed() {
 		require.NoError(t, os.WriteFile(goldenFile, txtar.Format(archive), 0o600))
+	}
+}
+
+// TestOracleHost compares what --host prints.
+func TestOracleHost(t *testing.T) {
+	o := startOracle(t)
+	for _, host := range []string{"h1", "h2", "h3", "*2", "g[0]"} {
+		q := testCase{files: iniFile("[g]\nh1 x=1 y='a b'\nh2\n[all]\nh3 z=[1]\n")}.question(t, t.TempDir())
+		q.Host = host
+		diff, _ := disagreement(t, o, q)
+		assert.Empty(t, diff)
 	}
 }
 

@@ -189,6 +189,11 @@ func (inv *Inventory) readFile(ctx context.Context, s source, info os.FileInfo) 
 	case len(problems) == 0:
 	case yamlProblem != nil && looksLikeYAML(s.path, text):
 		inv.fail(yamlProblem)
+	case filepath.Ext(s.path) == ".toml":
+		inv.fail(&Problem{
+			Pos: Position{File: s.name}, Message: "TOML inventories are not read; only INI, YAML and scripts are",
+			Hint: "ansible-inventory --list --export --yaml converts it",
+		})
 	default:
 		inv.problems = append(inv.problems, problems...)
 		if executable {
