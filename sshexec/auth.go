@@ -119,7 +119,7 @@ func (a *authenticator) nextKey() ssh.AuthMethod {
 }
 
 func (a *authenticator) gateKey() gateKey {
-	return gateKey{kind: "the SSH", user: a.s.user, password: a.s.password.Reveal()}
+	return gateKey{kind: sshPassword, user: a.s.user, password: a.s.password.Reveal()}
 }
 
 func (a *authenticator) usePassword(method string) (ssh.AuthMethod, error) {

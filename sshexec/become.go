@@ -67,7 +67,7 @@ func (r *running) becomeUser() error {
 					Hint:    "check ansible_become_password (or -K)",
 				}
 			}
-			key = gateKey{kind: "the sudo", user: r.conn.User(), password: r.become.Password.Reveal()}
+			key = gateKey{kind: sudoPassword, user: r.conn.User(), password: r.become.Password.Reveal()}
 			r.idle.Stop() // waiting for another host is no silence of this one
 			f, err := r.conn.c.gate.enter(r.ctx, key)
 			r.idle.Reset(r.silence)

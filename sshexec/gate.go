@@ -17,6 +17,12 @@ type gate struct {
 // services with the same words.
 type gateKey struct{ kind, user, password string }
 
+// The kinds, as messages name them.
+const (
+	sshPassword  = "the SSH"
+	sudoPassword = "the sudo"
+)
+
 type gateEntry struct {
 	proven  bool
 	failed  string // the host where it was refused
@@ -45,6 +51,7 @@ func (g *gate) enter(ctx context.Context, key gateKey) (first bool, err error) {
 			failed := e.failed
 			g.mu.Unlock()
 			e := notTried(key.kind+" password of "+key.user+" was refused by "+failed, nil)
+			e.Unreachable = key.kind == sshPassword // sudo comes after the login
 			e.Hint = "a wrong password is presented once only, because directories lock accounts: correct it and run again"
 			return false, e
 		case !e.trying:
