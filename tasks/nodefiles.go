@@ -3,8 +3,6 @@ package tasks
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path"
 	"time"
 
 	"oreg/inventory"
@@ -129,17 +127,8 @@ func findings(f nodefile.Present, wanted []dockerconfig.Entry) []string {
 	for _, d := range dockerconfig.Compare(f.Content, wanted, nil, dockerconfig.NodeFile) {
 		found = append(found, d.String())
 	}
-	if !f.Exists {
-		return found
-	}
-	if f.Mode.Perm() != 0o600 {
-		found = append(found, fmt.Sprintf("mode is %04o, expected 0600", f.Mode.Perm()))
-	}
-	if f.Foreign {
-		found = append(found, fmt.Sprintf("the owner is uid %d, who can read it", f.UID))
-	}
-	if folder := path.Dir(f.Resolved); path.Base(folder) == ".docker" && f.FolderMode.Perm()&0o077 != 0 {
-		found = append(found, fmt.Sprintf("mode of its folder is %04o, expected 0700", f.FolderMode.Perm()))
+	if f.Exists {
+		found = append(found, f.Findings()...)
 	}
 	return found
 }

@@ -51,6 +51,14 @@ func (r *Removal) Remove(ctx context.Context) (*Report, error) {
 			return nil, ErrDeclined
 		}
 	}
+	if !r.SkipSecrets && !r.Check {
+		locked, release, err := r.Secrets.Lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		ctx = locked
+	}
 	if !r.SkipNodes {
 		r.nodes(ctx, report, "removing from the nodes", func(ctx context.Context, n inventory.Node) HostReport {
 			return r.Files.remove(ctx, n, r.Registries)
@@ -66,14 +74,70 @@ func (r *Removal) Remove(ctx context.Context) (*Report, error) {
 	return report, ctx.Err()
 }
 
-// remove takes registries out of a node's files, and every backup with them.
+// holds says whether a file has a login for one of the registries; one that
+// cannot be read may have.
+func holds(content []byte, registries []string) bool {
+	return content != nil && len(lacks(content, registries)) < len(registries)
+}
+
+// stale finds the files whose backups must go because they, or the file
+// itself, hold one of the registries. Others stay: they are what another run
+// can be undone with.
+func (n *NodeFiles) stale(ctx context.Context, node inventory.Node, registries []string) (map[string]bool, error) {
+	purge := map[string]bool{}
+	read := func(run string) ([]nodefile.Present, error) {
+		request := n.request(node)
+		request.RunID = run
+		return sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) ([]nodefile.Present, error) {
+			return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) ([]nodefile.Present, error) {
+				found, _, err := nodefile.Read(ctx, shell, request)
+				return found, err
+			})
+		})
+	}
+	found, err := read(n.RunID)
+	if err != nil {
+		return nil, err
+	}
+	var runs []string
+	for _, f := range found {
+		if purge[f.Path] = holds(f.Content, registries); purge[f.Path] {
+			continue
+		}
+		for _, run := range f.Backups {
+			if !slices.Contains(runs, run) {
+				runs = append(runs, run)
+			}
+		}
+	}
+	for _, run := range runs {
+		found, err := read(run)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			if f.Backup != nil && holds(f.Backup.Content, registries) {
+				purge[f.Path] = true
+			}
+		}
+	}
+	return purge, nil
+}
+
+// remove takes registries out of a node's files, and the backups that hold
+// them.
 func (n *NodeFiles) remove(ctx context.Context, node inventory.Node, registries []string) HostReport {
 	request := n.request(node)
-	request.KeepBackups, request.PurgeBackups = 0, true
+	purge, err := n.stale(ctx, node, registries)
+	if err != nil {
+		return NewHostReport(node.Name, err)
+	}
+	request.KeepBackups = 0
+	request.Purge = func(present nodefile.Present) bool { return purge[present.Path] }
 	diffs, notes := map[string][]string{}, map[string][]string{}
 	plan := func(present nodefile.Present) ([]byte, error) {
 		var own []string
-		if len(present.Backups) > 0 {
+		if len(present.Backups) > 0 && purge[present.Path] {
 			own = append(own, "the backups of earlier runs go too")
 		}
 		if !present.Exists {

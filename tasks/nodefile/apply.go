@@ -161,7 +161,8 @@ func (j *job) sweep() {
 		}
 	}
 	wrote := j.payload != nil
-	if !wrote && !j.req.PurgeBackups {
+	purge := j.req.Purge != nil && j.req.Purge(*f)
+	if !wrote && !purge {
 		return
 	}
 	old := slices.DeleteFunc(slices.Clone(f.Backups), func(id string) bool { return wrote && id == j.req.RunID })
@@ -172,7 +173,7 @@ func (j *job) sweep() {
 			old = append(old, j.req.RunID)
 		}
 	}
-	if j.req.PurgeBackups {
+	if purge {
 		room = 0
 	}
 	room = min(max(room, 0), len(old))

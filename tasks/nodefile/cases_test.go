@@ -328,7 +328,7 @@ func TestT6_KeepBackups(t *testing.T) {
 		assert.Equal(t, []string{"r3=2", "r4=3"}, backups(), "the same run keeps what was there before it")
 		step("r5", "5", 1)
 		assert.Equal(t, []string{"r3=2", "r4=3"}, backups(), "nothing was written, nothing goes")
-		outcome := apply(nodefile.Request{Paths: []string{path}, RunID: "r6", PurgeBackups: true}, want("5"))
+		outcome := apply(nodefile.Request{Paths: []string{path}, RunID: "r6", Purge: func(nodefile.Present) bool { return true }}, want("5"))
 		assert.Equal(t, nodefile.Unchanged, outcome.Files[0].Status)
 		assert.Equal(t, []string{"config.json"}, names(t, filepath.Dir(path)))
 		step("r7", "7", 0)

@@ -49,9 +49,10 @@ type Request struct {
 	// KeepBackups is how many earlier versions stay, this run's included; 0
 	// leaves none. It is applied where this run wrote.
 	KeepBackups int
-	// PurgeBackups removes every backup of earlier runs beside the files, also
-	// where nothing else is to be done.
-	PurgeBackups bool
+	// Purge is asked, after the plan, whether every backup of earlier runs
+	// beside a file is to go, also where nothing else is done to it; nil keeps
+	// them.
+	Purge func(Present) bool
 	// LockWait, Silence and Grace are [DefaultLockWait], [DefaultSilence] and
 	// [DefaultGrace] when 0. LockWait is counted in tenths of a second.
 	LockWait, Silence, Grace time.Duration
