@@ -108,7 +108,12 @@ func TestRealSSHD_Logins(t *testing.T) {
 			_, err := home.client(t).Connect(t.Context(), target)
 			e := failure(t, err, sshexec.CauseAuthFailed)
 			assert.Contains(t, e.Message, "password refused")
-			assert.Equal(t, 1, strings.Count(server.log.String(), "Failed password")+strings.Count(server.log.String(), "PAM: Authentication failure"), "presented once")
+			refusals := func() int {
+				log := server.log.String()
+				return strings.Count(log, "Failed password") + strings.Count(log, "PAM: Authentication failure")
+			}
+			require.Eventually(t, func() bool { return refusals() > 0 }, 10*time.Second, 10*time.Millisecond, "sshd logs when it gets to it")
+			assert.Equal(t, 1, refusals(), "presented once")
 			target.Password = secret.New(labPassword)
 			works(t, home.client(t), target)
 		})
