@@ -90,6 +90,8 @@ type pullSecretEdit struct {
 	// credential is append's, with its test image.
 	credential *inventory.Credential
 	file       secretfile.File
+	// source is how messages call the file.
+	source string
 	// hosts are to be removed, or may be.
 	hosts []string
 }
@@ -132,7 +134,7 @@ func (f *pullSecretFlags) change(ctx context.Context, a *app, verb string, args 
 		if e.file, err = a.readSecretFile("--from-file", f.fromFile); err != nil {
 			return e, err
 		}
-		e.entries = e.file.Entries
+		e.entries, e.source = e.file.Entries, f.fromFile
 		e.hosts, err = registries("--allow-remove", f.allowRemove)
 	case "remove":
 		if len(args) == 0 {

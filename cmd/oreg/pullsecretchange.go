@@ -42,16 +42,17 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	case err != nil:
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}
+	dry := e.apply(ctx, api, job)
+	if dry.Err != nil || dry.Status == secrets.StatusUnchanged {
+		return a.endPullSecret(ctx, report, api, dry)
+	}
 	if report, err = a.tryEntries(ctx, report, api.cluster, e, present); err != nil {
 		return report, err
 	}
-	dry := e.apply(ctx, api, job)
-	if dry.Err == nil && dry.Status != secrets.StatusUnchanged {
-		for _, effect := range append(place.Effects(), pullsecret.Protected(e.touched(present))...) {
-			a.say("note", effect)
-		}
+	for _, effect := range append(place.Effects(), pullsecret.Protected(e.touched(present))...) {
+		a.say("note", effect)
 	}
-	if a.check || dry.Err != nil || dry.Status == secrets.StatusUnchanged {
+	if a.check {
 		return a.endPullSecret(ctx, report, api, dry)
 	}
 	yes, err := a.confirm(ctx, fmt.Sprintf("Change %s/%s (%s)?", place.Namespace, place.Name, strings.Join(dry.Diff, "; ")))
@@ -117,7 +118,7 @@ func (a *app) tryEntries(ctx context.Context, report *tasks.Report, cluster *inv
 	var err error
 	if e.credential != nil {
 		credentials = []inventory.Credential{*e.credential}
-	} else if credentials, err = a.credentialsOf(changed, e.file.Name); err != nil {
+	} else if credentials, err = a.credentialsOf(changed, e.source); err != nil {
 		return nil, err
 	}
 	tried := *cluster
@@ -162,7 +163,19 @@ func (a *app) settle(ctx context.Context, report *tasks.Report, api *clusterAPI,
 	}
 	a.progress.stage("watching whether the change stays", 1)
 	job.Check = true
-	differs, err := pullsecret.Settle(ctx, api, job, time.Duration(f.settle))
+	present, err := secrets.Logins(ctx, api, job)
+	// What an earlier change put there is wanted too.
+	job.Entries = slices.Clone(e.entries)
+	for _, p := range present {
+		same := func(n dockerconfig.Entry) bool { return dockerconfig.SameRegistry(n.Key, p.Key) }
+		if !p.Token && p.User != "" && !slices.ContainsFunc(e.entries, same) {
+			job.Entries = append(job.Entries, dockerconfig.Entry{Key: p.Key, User: p.User, Password: p.Password})
+		}
+	}
+	var differs []string
+	if err == nil {
+		differs, err = pullsecret.Settle(ctx, api, job, time.Duration(f.settle))
+	}
 	a.progress.step()
 	switch {
 	case err != nil:

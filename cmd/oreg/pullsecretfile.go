@@ -52,6 +52,9 @@ func (a *app) pullSecretFile(ctx context.Context, f *pullSecretFlags, e pullSecr
 	if err != nil && e.verb != "set" {
 		return nil, err
 	}
+	if _, err := e.inFile(f.to, present); err != nil {
+		return nil, err
+	}
 	cluster := &inventory.Cluster{}
 	if len(a.inventories) > 0 { // for --from and the proxies
 		if cluster, err = a.readCluster(ctx, false); err != nil {
