@@ -27,6 +27,9 @@ type progress interface {
 // isTerminal says whether w is a terminal. Anything that is not a file, a
 // test's buffer for example, is not.
 func isTerminal(w any) bool {
+	if result, ok := w.(*resultWriter); ok {
+		w = result.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
