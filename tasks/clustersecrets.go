@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"al.essio.dev/pkg/shellescape"
 
 	"oreg/inventory"
 	"oreg/inventory/secret"
 	"oreg/sshexec"
+	"oreg/tasks/clusterlock"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
 	"oreg/tasks/kube"
@@ -105,6 +107,9 @@ type ClusterSecrets struct {
 	Version           string
 	Mask              *secret.Masker
 	Warn              func(message string)
+	// Holder is how the cluster's lock names this run.
+	Holder clusterlock.Holder
+	Now    func() time.Time
 	// Ready is how long a rotation waits for a Node.
 	Ready kubenode.Wait
 
@@ -150,6 +155,49 @@ func (c *ClusterSecrets) Guard(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// Lock keeps other runs off the cluster, by a ConfigMap beside the secret. It
+// does without where the API does not answer or does not allow it: the nodes
+// have locks of their own, and the secrets optimistic locking.
+func (c *ClusterSecrets) Lock(ctx context.Context) (context.Context, func(), error) {
+	none := func() {}
+	client, err := c.open(ctx)
+	if err != nil {
+		return ctx, none, nil // Place says why
+	}
+	namespace := c.Job.Namespace
+	lock, err := clusterlock.Acquire(ctx, client.CoreV1().ConfigMaps(namespace), namespace, c.Holder, clusterlock.Options{
+		Now:     c.Now,
+		Waiting: func(h clusterlock.Holder) { c.Warn("waiting for another run on this cluster: " + h.String()) },
+	})
+	var held *clusterlock.LockedError
+	switch {
+	case ctx.Err() != nil:
+		return ctx, none, ctx.Err()
+	case errors.As(err, &held):
+		return ctx, none, err
+	case err != nil:
+		c.Warn("no lock against a second run on this cluster: " + err.Error())
+		return ctx, none, nil
+	}
+	locked, cancel := context.WithCancelCause(ctx)
+	released := make(chan struct{})
+	go func() {
+		select {
+		case <-lock.Lost():
+			c.Warn(clusterlock.ErrLost.Error() + ", because this one gave no sign for too long; it stops")
+			cancel(clusterlock.ErrLost)
+		case <-released:
+		}
+	}()
+	return locked, func() {
+		close(released)
+		if err := lock.Release(ctx); err != nil {
+			c.Warn("the lock of the cluster was not given back, and ends by itself: " + err.Error())
+		}
+		cancel(nil)
+	}, nil
 }
 
 // Place creates or updates the secret and the old installer's.

@@ -48,6 +48,14 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 	}
+	if !u.SkipSecrets && !u.Check {
+		locked, release, err := u.Secrets.Lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		ctx = locked
+	}
 	old, places := &logins{}, 0
 	if !u.SkipNodes {
 		places += u.readNodes(ctx, old)

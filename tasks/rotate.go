@@ -120,6 +120,14 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return report, err
 	}
+	if !r.Check && (!r.SkipSecrets || r.Restart) {
+		locked, release, err := r.API.Lock(ctx)
+		if err != nil {
+			return report, err
+		}
+		defer release()
+		ctx = locked
+	}
 	r.wanted = Entries(r.Cluster.Credentials, results)
 	r.result = &RotationReport{StillOld: []OldPlace{}, Continues: r.Earlier != nil}
 	report.Rotation = r.result

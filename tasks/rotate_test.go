@@ -227,6 +227,8 @@ type fakeAPI struct {
 	noNodes          bool
 	nodesErr         error
 	undone           bool
+	locked, released int
+	lockErr          error
 }
 
 func (f *fakeAPI) row(status string) []SecretReport {
@@ -238,6 +240,11 @@ func (f *fakeAPI) row(status string) []SecretReport {
 }
 
 func (f *fakeAPI) Guard(context.Context) error { return nil }
+
+func (f *fakeAPI) Lock(ctx context.Context) (context.Context, func(), error) {
+	f.locked++
+	return ctx, func() { f.released++ }, f.lockErr
+}
 
 func (f *fakeAPI) Plan(context.Context, []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {
 	switch {
@@ -661,6 +668,27 @@ func TestO6_CheckShowsThePlanAndWritesNothing(t *testing.T) {
 	assert.Empty(t, s.log())
 	assert.Equal(t, oldPassword, s.holds("n2"))
 	assert.False(t, report.RotationAmiss())
+}
+
+// TestLockIsTakenBeforeThePlan, which would else be of a cluster that changes,
+// and given back; --check takes none.
+func TestLockIsTakenBeforeThePlan(t *testing.T) {
+	s := newSite(t, 1)
+	s.api.lockErr = errors.New("another run works on this cluster")
+	_, err := s.run.Rotate(t.Context())
+	require.ErrorIs(t, err, s.api.lockErr)
+	assert.Equal(t, oldPassword, s.holds("n1"))
+	s.api.lockErr = nil
+	s.fresh2()
+	_, err = s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, s.api.locked)
+	assert.Equal(t, 1, s.api.released)
+	s.fresh2()
+	s.run.Check, s.run.Files.Check = true, true
+	_, err = s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, s.api.locked)
 }
 
 func TestNoIsNo(t *testing.T) {

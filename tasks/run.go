@@ -33,6 +33,10 @@ type SecretKeeper interface {
 	// error ends the run; an API that does not answer is no error here,
 	// because the nodes can be done without it.
 	Guard(ctx context.Context) error
+	// Lock keeps other runs off the cluster until release; locked ends when
+	// the lock is lost. A cluster that cannot be locked is no error, unless
+	// another run has the lock.
+	Lock(ctx context.Context) (locked context.Context, release func(), err error)
 	Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 	Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 }
@@ -122,6 +126,14 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 		return report, err
 	}
 	wanted := Entries(r.Cluster.Credentials, results)
+	if !r.SkipSecrets && !r.Check {
+		locked, release, err := r.Secrets.Lock(ctx)
+		if err != nil {
+			return report, err
+		}
+		defer release()
+		ctx = locked
+	}
 	if !r.SkipNodes {
 		r.nodes(ctx, report, "config.json on the nodes", func(ctx context.Context, n inventory.Node) HostReport {
 			return r.Nodes.Place(ctx, n, wanted)

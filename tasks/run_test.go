@@ -24,6 +24,7 @@ type recorder struct {
 	wanted   []dockerconfig.Entry
 	results  []validate.Result
 	guardErr error
+	lockErr  error
 	host     func(name string) tasks.HostReport
 	cancel   context.CancelFunc
 }
@@ -72,6 +73,11 @@ func (r nodeRecorder) Verify(_ context.Context, n inventory.Node, wanted []docke
 type secretRecorder struct{ *recorder }
 
 func (r secretRecorder) Guard(context.Context) error { r.note("guard"); return r.guardErr }
+
+func (r secretRecorder) Lock(ctx context.Context) (context.Context, func(), error) {
+	r.note("lock")
+	return ctx, func() { r.note("unlock") }, r.lockErr
+}
 
 func (r secretRecorder) Place(context.Context, []dockerconfig.Entry) []tasks.SecretReport {
 	r.note("place secrets")
@@ -126,7 +132,7 @@ func TestT3_NothingIsTouchedAfterARefusal(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, []string{"guard", "check", "place n1", "place n2", "place secrets"}, r.calls)
+			assert.Equal(t, []string{"guard", "check", "lock", "place n1", "place n2", "place secrets", "unlock"}, r.calls)
 			assert.Equal(t, tasks.Recap{Changed: 2}, report.Recap)
 			assert.True(t, report.Changed)
 		})
@@ -139,6 +145,22 @@ func TestGuardEndsTheRunBeforeAnything(t *testing.T) {
 	_, err := newRun(r, credential("a")).Install(t.Context())
 	require.ErrorIs(t, err, wrong)
 	assert.Equal(t, []string{"guard"}, r.calls)
+}
+
+// TestLockedClusterIsLeftAlone, and --check takes no lock.
+func TestLockedClusterIsLeftAlone(t *testing.T) {
+	locked := errors.New("another run works on this cluster")
+	r := &recorder{lockErr: locked, results: []validate.Result{{Status: validate.StatusValid}}}
+	_, err := newRun(r, credential("a")).Install(t.Context())
+	require.ErrorIs(t, err, locked)
+	assert.Equal(t, []string{"guard", "check", "lock"}, r.calls)
+
+	r = &recorder{lockErr: locked, results: []validate.Result{{Status: validate.StatusValid}}}
+	run := newRun(r, credential("a"))
+	run.Check = true
+	_, err = run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"guard", "check", "place n1", "place n2", "place secrets"}, r.calls)
 }
 
 func TestOnlyOneHalf(t *testing.T) {
@@ -154,7 +176,7 @@ func TestOnlyOneHalf(t *testing.T) {
 	run.SkipNodes = true
 	_, err = run.Install(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"guard", "check", "place secrets"}, r.calls)
+	assert.Equal(t, []string{"guard", "check", "lock", "place secrets", "unlock"}, r.calls)
 }
 
 // TestInterruptedRunAnswersForEveryHost: after Ctrl-C no new node begins, the
@@ -165,7 +187,7 @@ func TestInterruptedRunAnswersForEveryHost(t *testing.T) {
 	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}, cancel: cancel}
 	report, err := newRun(r, credential("a")).Install(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Equal(t, []string{"guard", "check", "place n1"}, r.calls)
+	assert.Equal(t, []string{"guard", "check", "lock", "place n1", "unlock"}, r.calls)
 	assert.Equal(t, tasks.Recap{Changed: 1, Skipped: 1}, report.Recap)
 	require.NotNil(t, report.Hosts[1].Error)
 	assert.Equal(t, "not-tried", report.Hosts[1].Error.Cause)

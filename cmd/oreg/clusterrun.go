@@ -7,6 +7,7 @@ import (
 	"oreg/inventory"
 	"oreg/sshexec"
 	"oreg/tasks"
+	"oreg/tasks/clusterlock"
 	"oreg/tasks/kube"
 	"oreg/tasks/secrets"
 )
@@ -125,6 +126,8 @@ func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *ss
 		},
 		Nodes: cluster.Nodes, AllowOtherCluster: a.allowOtherCluster,
 		Version: buildVersion(), Mask: mask, Warn: a.warn,
+		Holder: clusterlock.Holder{Run: run.ID, Command: run.Command, Host: a.hostname, Process: clusterlock.ThisProcess(a.pid)},
+		Now:    a.now,
 	}
 	switch {
 	case a.kubeconfig != "" || a.context != "":

@@ -1,0 +1,190 @@
+package clusterlock_test
+
+import (
+	"context"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
+	k8stesting "k8s.io/client-go/testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"oreg/tasks/clusterlock"
+	"oreg/tasks/kube"
+)
+
+// newAPI is a fake that keeps versions as the real API does; the real one is
+// in the stories.
+func newAPI() coreclient.ConfigMapInterface {
+	client := fake.NewClientset()
+	var version atomic.Int64
+	client.PrependReactor("create", "configmaps", func(a k8stesting.Action) (bool, runtime.Object, error) {
+		o := a.(k8stesting.CreateAction).GetObject().(*corev1.ConfigMap)
+		o.ResourceVersion = time.Duration(version.Add(1)).String()
+		return false, nil, nil
+	})
+	client.PrependReactor("update", "configmaps", func(a k8stesting.Action) (bool, runtime.Object, error) {
+		o := a.(k8stesting.UpdateAction).GetObject().(*corev1.ConfigMap)
+		present, err := client.Tracker().Get(a.GetResource(), a.GetNamespace(), o.Name)
+		if err == nil && present.(*corev1.ConfigMap).ResourceVersion != o.ResourceVersion {
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, o.Name, nil)
+		}
+		o.ResourceVersion = time.Duration(version.Add(1)).String()
+		return false, nil, nil
+	})
+	return client.CoreV1().ConfigMaps("openshift")
+}
+
+func holder(run string, space string) clusterlock.Holder {
+	return clusterlock.Holder{Run: run, Command: "rotate", Host: "bastion", Process: clusterlock.Process{PID: 4711, Start: run, Space: space}}
+}
+
+func acquire(ctx context.Context, api coreclient.ConfigMapInterface, h clusterlock.Holder, alive bool) (*clusterlock.Lock, error) {
+	return clusterlock.Acquire(ctx, api, "openshift", h, clusterlock.Options{Now: time.Now, Alive: func(clusterlock.Process) bool { return alive }})
+}
+
+// TestTwoRunsOnOneCluster: the second waits, names the holder, and changes
+// nothing; after the release it has the lock at once.
+func TestTwoRunsOnOneCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		first, err := acquire(t.Context(), api, holder("r1", "here"), true)
+		require.NoError(t, err)
+		begun := time.Now()
+		waited := 0
+		_, err = clusterlock.Acquire(t.Context(), api, "openshift", holder("r2", "elsewhere"), clusterlock.Options{
+			Now: time.Now, Waiting: func(h clusterlock.Holder) { waited++; assert.Equal(t, "r1", h.Run) },
+		})
+		assert.Equal(t, 1, waited)
+		var locked *clusterlock.LockedError
+		require.ErrorAs(t, err, &locked)
+		assert.True(t, kube.IsCause(err, kube.CauseConflict))
+		assert.Equal(t, "r1", locked.Holder.Run)
+		assert.ErrorContains(t, err, "rotate r1, by process 4711 on bastion since")
+		assert.Equal(t, clusterlock.Expiry, time.Since(begun))
+
+		// It stays held by its renewals.
+		time.Sleep(10 * clusterlock.Expiry)
+		_, err = acquire(t.Context(), api, holder("r2", "elsewhere"), true)
+		require.ErrorAs(t, err, &locked)
+
+		require.NoError(t, first.Release(t.Context()))
+		begun = time.Now()
+		second, err := acquire(t.Context(), api, holder("r2", "elsewhere"), true)
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(begun))
+		require.NoError(t, second.Release(t.Context()))
+		_, err = api.Get(t.Context(), clusterlock.Name, metav1.GetOptions{})
+		assert.True(t, kube.NotFound(err))
+	})
+}
+
+// TestTakeover: a holder of this machine whose process is gone loses the lock
+// at once, one of another machine after 30 s without a sign.
+func TestTakeover(t *testing.T) {
+	for _, c := range []struct {
+		name, space string
+		alive       bool
+		took        time.Duration
+	}{
+		{"the process is gone", "here", false, 0},
+		{"the process of this machine is there, but gives no sign", "here", true, clusterlock.Expiry},
+		{"another machine", "elsewhere", false, clusterlock.Expiry},
+		{"a machine without /proc", "", false, clusterlock.Expiry},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newAPI()
+				dead, err := acquire(t.Context(), api, holder("dead", c.space), true)
+				require.NoError(t, err)
+				left, err := api.Get(t.Context(), clusterlock.Name, metav1.GetOptions{})
+				require.NoError(t, err)
+				// As a kill leaves it: the object stays, nobody renews it.
+				require.NoError(t, dead.Release(t.Context()))
+				left.ResourceVersion = ""
+				_, err = api.Create(t.Context(), left, metav1.CreateOptions{})
+				require.NoError(t, err)
+
+				begun := time.Now()
+				mine, err := acquire(t.Context(), api, holder("mine", "here"), c.alive)
+				require.NoError(t, err)
+				assert.Equal(t, c.took, time.Since(begun))
+				require.NoError(t, mine.Release(t.Context()))
+			})
+		})
+	}
+}
+
+// TestLostLockIsNoticed: one that slept too long sees that another has it, and
+// leaves that one's lock alone.
+func TestLostLockIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		sleeper, err := acquire(t.Context(), api, holder("sleeper", "here"), true)
+		require.NoError(t, err)
+		other, err := acquire(t.Context(), api, holder("other", "here"), false) // takes it over at once
+		require.NoError(t, err)
+		select {
+		case <-sleeper.Lost():
+		case <-time.After(2 * clusterlock.Renewal):
+			t.Error("the loss was not noticed")
+		}
+		require.NoError(t, sleeper.Release(t.Context()))
+		_, err = api.Get(t.Context(), clusterlock.Name, metav1.GetOptions{})
+		require.NoError(t, err, "the other's lock is gone")
+		require.NoError(t, other.Release(t.Context()))
+	})
+}
+
+func TestSomethingElseInItsPlaceIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		_, err := api.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: clusterlock.Name}, Data: map[string]string{"holder": "{"}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		begun := time.Now()
+		l, err := acquire(t.Context(), api, holder("mine", "here"), true)
+		require.NoError(t, err)
+		assert.Equal(t, clusterlock.Expiry, time.Since(begun))
+		require.NoError(t, l.Release(t.Context()))
+	})
+}
+
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		l, err := acquire(t.Context(), api, holder("r1", "here"), true)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err = acquire(ctx, api, holder("r2", "here"), true)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, l.Release(t.Context()))
+	})
+}
+
+func TestProcessesAreToldApart(t *testing.T) {
+	child := exec.Command("/bin/sleep", "60")
+	require.NoError(t, child.Start())
+	p := clusterlock.ThisProcess(child.Process.Pid)
+	assert.NotEmpty(t, p.Start)
+	assert.NotEmpty(t, p.Space)
+	assert.True(t, clusterlock.Alive(p))
+	other := p
+	other.Start += "0"
+	assert.False(t, clusterlock.Alive(other), "the same number, another process")
+	require.NoError(t, child.Process.Kill())
+	require.Eventually(t, func() bool { return !clusterlock.Alive(p) }, 5*time.Second, time.Millisecond, "a zombie does not run")
+	require.Error(t, child.Wait())
+	assert.False(t, clusterlock.Alive(p))
+}
