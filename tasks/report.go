@@ -66,8 +66,8 @@ type SecretReport struct {
 	Error     *Failure `json:"error"`
 	// Notes say what is odd about it; Diff is for --diff. Neither holds a
 	// secret.
-	Notes []string `json:"-"`
-	Diff  []string `json:"-"`
+	Notes []string `json:"notes,omitempty"`
+	Diff  []string `json:"diff,omitempty"`
 }
 
 // The statuses of hosts, of their files and of secrets.
@@ -104,8 +104,8 @@ type FileReport struct {
 	SHA256 string `json:"sha256"`
 	// Notes say what is odd about the file; Diff is for --diff. Neither holds
 	// a secret.
-	Notes []string `json:"-"`
-	Diff  []string `json:"-"`
+	Notes []string `json:"notes,omitempty"`
+	Diff  []string `json:"diff,omitempty"`
 }
 
 // Recap counts hosts, as Ansible's does.

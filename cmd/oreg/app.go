@@ -27,7 +27,10 @@ import (
 type app struct {
 	system
 	options
-	log      *slog.Logger
+	log *slog.Logger
+	// file is the log file alone, for what is on the terminal anyway; nil
+	// without --log-file.
+	file     *slog.Logger
 	progress progress
 	// given says whether a flag stood on the command line.
 	given func(flag string) bool
@@ -120,12 +123,14 @@ func (a *app) main(ctx context.Context) exitCode {
 		return a.fail(ctx, err)
 	}
 	defer closeLog()
+	a.log.Debug("begin", "version", buildVersion(), "command", cmd.name, "check", a.check)
 	report, err := cmd.run(ctx, a, fs.Args())
 	a.progress.close()
 	if report != nil {
 		report.Warnings = append(report.Warnings, a.warnings...)
 	}
 	code := exitOf(ctx, report, err)
+	a.logOutcome(report, code)
 	retry := a.endJournal(report, code)
 	if report != nil {
 		a.render(report)
@@ -212,7 +217,23 @@ func (a *app) say(kind, text string) {
 	if a.progress != nil {
 		out = a.progress
 	}
-	fmt.Fprintf(out, "oreg: %s: %s\n", kind, text)
+	if a.file != nil {
+		a.file.Info(text, "kind", kind)
+	}
+	fmt.Fprintf(out, "oreg: %s: %s\n", a.paint(kind), text)
+}
+
+// paint colours the kind of a diagnostic: --color, and by itself on a
+// terminal unless NO_COLOR is set or the terminal is dumb.
+func (a *app) paint(kind string) string {
+	colour := map[string]string{"error": "31", "warning": "33", "hint": "36"}[kind]
+	terminal, _ := a.lookupEnv("TERM")
+	off, _ := a.lookupEnv("NO_COLOR")
+	byItself := a.onTerminal && off == "" && terminal != "dumb"
+	if colour == "" || a.color == "never" || (a.color != "always" && !byItself) {
+		return kind
+	}
+	return "\x1b[" + colour + "m" + kind + "\x1b[0m"
 }
 
 func (a *app) sayHint(hint string) {
@@ -275,11 +296,16 @@ func (a *app) openLog() (func(), error) {
 	handlers := []slog.Handler{slog.NewTextHandler(a.progress, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime})}
 	closeLog := func() {}
 	if a.logFile != "" {
-		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		f, err := os.OpenFile(a.absolute(a.logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err == nil {
+			err = f.Chmod(0o600) // it may have been there, open to others
+		}
 		if err != nil {
 			return nil, fmt.Errorf("open the log file: %w", err)
 		}
-		handlers = append(handlers, slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		file := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
+		handlers = append(handlers, file)
+		a.file = slog.New(file)
 		closeLog = func() {
 			if err := f.Close(); err != nil {
 				a.say("warning", "close the log file: "+err.Error())
@@ -296,4 +322,22 @@ func noTime(groups []string, attr slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return attr
+}
+
+// logOutcome puts into the log what standard output gets.
+func (a *app) logOutcome(report *tasks.Report, code exitCode) {
+	if report != nil {
+		for _, h := range report.Hosts {
+			line := []any{"host", h.Name, "status", h.Status, "ms", h.DurationMS}
+			if h.Error != nil {
+				line = append(line, "cause", h.Error.Cause, "message", h.Error.Message)
+			}
+			a.log.Debug("host", line...)
+		}
+		for _, s := range report.Secrets {
+			a.log.Debug("secret", "namespace", s.Namespace, "name", s.Name, "status", s.Status)
+		}
+		a.log.Debug("run", "id", report.Run, "changed", report.Changed)
+	}
+	a.log.Debug("end", "exit", int(code))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/validation"
 
 	"oreg/sshexec"
 )
@@ -171,6 +172,9 @@ func (o *options) validate() error {
 				message: fmt.Sprintf("%s %q: expected one of %s", set.flag, set.value, list(set.allowed)),
 			}
 		}
+	}
+	if problems := validation.NameIsDNSSubdomain(o.secretName, false); len(problems) > 0 {
+		return &usageError{message: fmt.Sprintf("--secret-name %q: expected lower-case letters, digits, - and .", o.secretName)}
 	}
 	if o.forks < 1 {
 		return &usageError{message: fmt.Sprintf("--forks %d: expected at least 1", o.forks)}

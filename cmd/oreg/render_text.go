@@ -152,13 +152,28 @@ func (a *app) textHosts(b *strings.Builder, report *tasks.Report) {
 		}
 	}
 	if a.diff {
-		for _, h := range report.Hosts {
-			for _, f := range h.Files {
-				for _, line := range f.Diff {
-					fmt.Fprintf(b, "%s %s: %s\n", h.Name, f.Path, line)
-				}
+		textDiffs(b, report.Hosts)
+	}
+}
+
+// textDiffs shows each difference once, with the nodes that have it.
+func textDiffs(b *strings.Builder, hosts []tasks.HostReport) {
+	var order []string
+	names := map[string][]string{}
+	for _, h := range hosts {
+		for _, f := range h.Files {
+			if len(f.Diff) == 0 {
+				continue
 			}
+			diff := f.Path + "\n  " + strings.Join(f.Diff, "\n  ")
+			if len(names[diff]) == 0 {
+				order = append(order, diff)
+			}
+			names[diff] = append(names[diff], h.Name)
 		}
+	}
+	for _, diff := range order {
+		fmt.Fprintf(b, "%s: %s\n", ranges(names[diff]), diff)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"oreg/inventory"
@@ -56,6 +57,11 @@ func noArguments(name string, args []string) error {
 
 // newRun is what all runs share.
 func (a *app) newRun(ctx context.Context, name string, cluster *inventory.Cluster) (*tasks.Run, error) {
+	for _, dir := range a.absolutes(a.certsDirs) {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, &configError{message: "--certs-dir " + dir + " is no folder", hint: "it holds <host:port>/ca.crt, as /etc/docker/certs.d does"}
+		}
+	}
 	id, err := tasks.NewRunID(a.now(), a.random)
 	if err != nil {
 		return nil, err
