@@ -5,6 +5,7 @@ package inventory
 func foundCases() []testCase {
 	return []testCase{
 		{name: "found-vault-key-beside-others", files: map[string]string{"hosts": "h\n", "host_vars/h.json": `{"c": {"é": Infinity, "__ansible_vault": -0, "c": "x"}}`}},
+		{name: "found-vault-key-infinity", files: map[string]string{"hosts": "h\n", "host_vars/h.json": `{"a": {"__ansible_vault": -Infinity}, "b": {"__ansible_vault": NaN}, "c": {"__ansible_vault": 1E3}}`}},
 		{name: "found-lonely-tag", files: map[string]string{"hosts": "h\n", "host_vars/h": "c:\n  - !\n  - ! 'yes'\n  - ! \"5\"\n  - ! x\n  - !\n"}},
 		{name: "found-keys-that-cannot-be-sorted", files: map[string]string{"hosts": "h\n", "host_vars/h": "~: 1\n"}},
 		{name: "found-broken-format-string", files: variables("[{{ 'a' }}, {{ b }} , f'\\x']", "[{[1]: 2}, f'{x']")},

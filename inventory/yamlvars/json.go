@@ -152,6 +152,8 @@ func wrapped(v *value.Value) *value.Value {
 				continue
 			case value.Null:
 				text = "None"
+			case value.Float:
+				text = strings.ToLower(strings.TrimSuffix(text, "inity"))
 			case value.Bool:
 				text = strings.ToUpper(text[:1]) + text[1:]
 			}
