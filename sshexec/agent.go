@@ -5,10 +5,21 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
+
+// agentConn is one connection to an agent, shared by all hosts: x/crypto
+// pipelines their requests.
+type agentConn struct {
+	once  sync.Once
+	conn  net.Conn
+	agent agent.ExtendedAgent
+	keys  []*agent.Key
+	err   error
+}
 
 // agentFor returns the agent that serves a host, or nil.
 func (c *Client) agentFor(ctx context.Context, s *settings) *agentConn {

@@ -18,11 +18,12 @@ func (r *running) prompt() string { return r.nonce + "-password:" }
 // words and one single-quoted word. With a password sudo runs with -S and our
 // prompt, which it shows only if it wants the password; without one it runs
 // with -n and fails instead of asking. LC_ALL=C because sudo's refusals are
-// told apart by their text.
+// told apart by their text, and so are those of the script's programs, to
+// which sudo may not pass it on.
 func shellLine(nonce, command string, b *Become) string {
-	inner := shellescape.Quote("echo " + nonce + "; " + command)
+	inner := "/bin/sh -c " + shellescape.Quote("LC_ALL=C; export LC_ALL; echo "+nonce+"; "+command)
 	if b == nil {
-		return "env LC_ALL=C /bin/sh -c " + inner
+		return inner
 	}
 	user := b.User
 	if user == "" {
@@ -32,7 +33,7 @@ func shellLine(nonce, command string, b *Become) string {
 	if !b.Password.IsZero() {
 		how = "-S -p " + nonce + "-password:"
 	}
-	return "env LC_ALL=C sudo -H " + how + " -u " + shellescape.Quote(user) + " -- /bin/sh -c " + inner
+	return "env LC_ALL=C sudo -H " + how + " -u " + shellescape.Quote(user) + " -- " + inner
 }
 
 // becomeUser waits for the nonce, and answers sudo's first prompt.

@@ -268,5 +268,5 @@ func TestS2_NoSecretInRemoteArguments(t *testing.T) {
 	target.Password, target.Become = password("ssh horse"), become("right horse")
 	_, err := connect(t, h.client(), target).Run(t.Context(), "true", nil)
 	require.NoError(t, err)
-	assert.Regexp(t, `^env LC_ALL=C sudo -H -S -p oreg-[0-9a-f]{24}-password: -u root -- /bin/sh -c 'echo oreg-[0-9a-f]{24}; true'$`, <-lines)
+	assert.Regexp(t, `^env LC_ALL=C sudo -H -S -p oreg-[0-9a-f]{24}-password: -u root -- /bin/sh -c 'LC_ALL=C; export LC_ALL; echo oreg-[0-9a-f]{24}; true'$`, <-lines)
 }

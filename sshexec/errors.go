@@ -48,7 +48,7 @@ func interrupted(doing string, cause error) *Error {
 func configError(err error) *Error {
 	return &Error{
 		Cause: CauseUnreachable, Unreachable: true, Err: err,
-		Message: err.Error(),
+		Message: strings.ReplaceAll(err.Error(), "\n", "; "),
 		Hint:    "correct the ssh arguments of the inventory or the ssh configuration",
 	}
 }

@@ -268,7 +268,7 @@ func TestCheckingOff(t *testing.T) {
 	assert.EqualValues(t, 1, s.passwords.Load())
 }
 
-func TestScanAndTrust(t *testing.T) {
+func TestN10_ScanAndTrust(t *testing.T) {
 	s := startServer(t, threeKeys(t))
 	h := newUser(t)
 	h.withKey()

@@ -28,7 +28,7 @@ func (l *localState) close() {
 // exec runs a line as sshd would, in a process group of its own, but without
 // a login shell and its profile.
 func (l *localState) exec(line string) (*stream, error) {
-	cmd := exec.Command("/bin/sh", "-c", "exec "+line) //nolint:noctx // running ends it through kill
+	cmd := exec.Command("/bin/sh", "-c", "exec "+line) // running ends it through kill
 	ownGroup(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

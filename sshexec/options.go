@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ssh/agent"
-
 	"oreg/inventory/secret"
 )
 
@@ -78,8 +76,8 @@ type Options struct {
 	Warn func(text string)
 	// Now is the clock for certificates' validity; time.Now by default.
 	Now func() time.Time
-	// Rand is where nonces and key exchanges take their randomness;
-	// crypto/rand by default.
+	// Rand is where nonces and key exchanges take their randomness, many at
+	// the same time; crypto/rand by default.
 	Rand io.Reader
 	// Dial opens TCP connections; a net.Dialer by default.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -193,14 +191,4 @@ func (c *Client) expandHome(path string) string {
 		return filepath.Join(c.o.Home, path[2:])
 	}
 	return path
-}
-
-// agentConn is one connection to an agent, shared by all hosts: x/crypto
-// pipelines their requests.
-type agentConn struct {
-	once  sync.Once
-	conn  net.Conn
-	agent agent.ExtendedAgent
-	keys  []*agent.Key
-	err   error
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -133,12 +132,8 @@ func (conn *Conn) masker() *secret.Masker {
 
 func (conn *Conn) nonce() (string, error) {
 	random := make([]byte, 12)
-	source := conn.c.o.Rand
-	if source == nil {
-		source = rand.Reader
-	}
-	if _, err := io.ReadFull(source, random); err != nil {
-		return "", fmt.Errorf("random bytes: %w", err)
+	if _, err := io.ReadFull(conn.c.o.Rand, random); err != nil {
+		return "", &Error{Cause: CauseCommandFailed, Message: fmt.Sprintf("no random bytes: %v", err), Err: err}
 	}
 	return "oreg-" + hex.EncodeToString(random), nil
 }

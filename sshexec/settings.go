@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"oreg/inventory/secret"
 )
@@ -288,6 +289,15 @@ func (r *resolver) settings() (*settings, error) {
 	}
 	s.host = p.expand("hostname", r.alias, &t, tokensOfHostName)
 	t.host = s.host
+	for _, host := range []string{s.alias, s.host} {
+		if !plainHost(host) {
+			p.errs = append(p.errs, fmt.Errorf("host %q has characters that no host name has and a shell acts on", host))
+			break
+		}
+	}
+	if !plainUser(s.user) {
+		p.errs = append(p.errs, fmt.Errorf("user %q has characters that no user name has and a shell acts on", s.user))
+	}
 
 	jump := p.text("proxyjump", "none")
 	if !strings.EqualFold(jump, "none") {
@@ -338,6 +348,20 @@ func (r *resolver) settings() (*settings, error) {
 	s.aliveEvery = p.duration("serveraliveinterval", defaultAliveInterval)
 	s.aliveCount = p.number("serveralivecountmax", defaultAliveCount, 1<<20)
 	return s, errors.Join(p.errs...)
+}
+
+// plainHost and plainUser are OpenSSH's valid_hostname and valid_ruser: both
+// names go into ProxyCommand, which a shell runs.
+func plainHost(host string) bool {
+	return host != "" && host[0] != '-' && !strings.ContainsFunc(host, func(r rune) bool {
+		return strings.ContainsRune("'`\"$\\;&<>|(){}", r) || unicode.IsSpace(r) || unicode.IsControl(r)
+	})
+}
+
+func plainUser(user string) bool {
+	return !strings.HasPrefix(user, "-") && !strings.ContainsAny(user, "'`\";&<>|(){}") &&
+		!strings.Contains(user, " -") && !strings.HasSuffix(user, `\`) &&
+		!strings.ContainsFunc(user, unicode.IsControl)
 }
 
 // hostKeyChecking: an explicit argument, then the flag, then the file.

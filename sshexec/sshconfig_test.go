@@ -232,6 +232,26 @@ func TestBrokenConfigIsNamed(t *testing.T) {
 	}
 }
 
+// TestNamesThatAShellWouldActOn: as ssh refuses them, since they end in the
+// ProxyCommand's line.
+func TestNamesThatAShellWouldActOn(t *testing.T) {
+	h := newConfigHome(t, "", "")
+	for _, target := range []Target{
+		{Host: "a;reboot"}, {Host: "-oProxyCommand=x"}, {Host: "a b"}, {Host: "$(x)"}, {Host: "a\nb"}, {Host: ""},
+		{Host: "a", User: "x;y"}, {Host: "a", User: "-x"}, {Host: "a", User: "x -y"}, {Host: "a", User: `x\`},
+		{Host: "a", Args: []string{"-o", "HostName=b|c"}},
+	} {
+		_, err := h.resolve(target)
+		assert.ErrorContains(t, err, "a shell acts on", "%+v", target)
+	}
+	for _, target := range []Target{
+		{Host: "fe80::1%eth0"}, {Host: "node_1.example.com"}, {Host: "a", User: `DOM\user`}, {Host: "a", User: "user@example.com"},
+		{Host: "a", User: "machine$"}, {Host: "a", User: "first last"},
+	} {
+		h.settings(t, target)
+	}
+}
+
 func TestConfigFileArgument(t *testing.T) {
 	h := newConfigHome(t, "User fromdefault\n", "Port 77\n")
 	h.write(t, "own", "User fromown\n")
