@@ -8,6 +8,8 @@ lab=$bin/lab
 dir=$(mktemp -d "${TMPDIR:-/tmp}/oreg-demo.XXXXXX")
 labdir=$dir/lab
 labpid=
+# The demo's runs are not for the user's own journal.
+export XDG_STATE_HOME=$dir/state
 
 down() {
 	status=$?
@@ -27,9 +29,9 @@ say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 # run CODE COMMAND...: shows the command, runs it, demands its exit code.
 run() {
 	want=$1; shift
-	printf '$ %s\n' "${*//$bin\//}" | sed "s|$labdir|LAB|g"
+	printf '$ %s\n' "${*//$bin\//}" | sed "s|$labdir|LAB|g; s|$dir|DIR|g"
 	got=0
-	"$@" 2>&1 | sed "s|$labdir|LAB|g" || got=$?
+	"$@" 2>&1 | sed "s|$labdir|LAB|g; s|$dir|DIR|g" || got=$?
 	printf '(exit %d)\n' "$got"
 	if [ "$got" -ne "$want" ]; then
 		echo "the demo expected exit $want"; exit 1
@@ -67,6 +69,20 @@ run 2 "$oreg" verify -i "$labdir/hosts" "${common[@]}"
 
 say "and install mends it"
 run 0 "$oreg" install -i "$labdir/hosts" "${common[@]}"
+run 0 "$oreg" verify -i "$labdir/hosts" "${common[@]}"
+
+say "a rotation: the new credential is proved, a canary first, then the rest"
+printf 'the new password #2' | "$lab" ctl --dir "$labdir" registry passwd basic 'new|svc' --access pull
+(umask 077; printf 'oreg_auth_user: "new|svc"\noreg_auth_password: "the new password #2"\n' >"$dir/new.yml")
+holding() { grep -l -r "$(printf 'new|svc:the new password #2' | base64 -w0)" "$labdir"/nodes/*/root --include config.json | wc -l; }
+run 0 "$oreg" rotate -i "$labdir/hosts" "${common[@]}" -e "@$dir/new.yml" --restart never
+echo "files that hold the new credential: $(holding)"
+[ "$(holding)" -eq 12 ]
+
+say "and back again, byte for byte"
+run 0 "$oreg" rollback -i "$labdir/hosts" "${common[@]}"
+echo "files that hold the new credential: $(holding)"
+[ "$(holding)" -eq 0 ]
 run 0 "$oreg" verify -i "$labdir/hosts" "${common[@]}"
 
 say "done; everything is taken down again"

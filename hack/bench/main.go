@@ -58,7 +58,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := bench{options: o, self: self, out: stdout, log: stderr}
+	state, err := os.MkdirTemp("", "oreg-bench-state")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(state) }() // a temporary folder
+	b := bench{options: o, self: self, state: state, out: stdout, log: stderr}
 	b.machine()
 	if o.only == "" || o.only == "sshd" {
 		if err := b.sshd(ctx); err != nil {

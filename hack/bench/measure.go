@@ -20,7 +20,9 @@ import (
 
 type bench struct {
 	options
-	self     string
+	self string
+	// state is where the journals go that oreg writes while it is measured.
+	state    string
 	out, log io.Writer
 }
 
@@ -36,7 +38,7 @@ func (b bench) measure(ctx context.Context, env []string, name string, args ...s
 	cmd := exec.CommandContext(ctx, name, args...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "XDG_STATE_HOME="+b.state), env...)
 	start := time.Now()
 	err := cmd.Run()
 	s := sample{wall: time.Since(start)}
