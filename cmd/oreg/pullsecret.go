@@ -26,6 +26,8 @@ type pullSecretFlags struct {
 	fromFile    string
 	allowRemove []string
 	settle      seconds
+	repair      bool
+	recreate    bool
 }
 
 func pullSecretCommand() command {
@@ -57,6 +59,8 @@ The API is reached by kubectl's rules, or with -i through the first master.`,
 			fs.BoolVar(&f.raw, "raw", false, "get: the content as it is, passwords and all")
 			fs.StringVar(&f.fromFile, "from-file", "", "set: the new content, a pull secret or Secret manifest `file`")
 			fs.StringArrayVar(&f.allowRemove, "allow-remove", nil, "set: this `host` may lose its login; repeatable")
+			fs.BoolVar(&f.repair, "repair", false, "rewrite a pull secret or file that its readers reject, after a backup")
+			fs.BoolVar(&f.recreate, "recreate", false, "replace a secret of another type, or an immutable one, after a backup")
 			fs.Var(&f.settle, "settle", "watch this long whether an operator takes the change back")
 			fs.Lookup("settle").DefValue = ""
 			f.add(fs, "30m", "the machine-config pools")

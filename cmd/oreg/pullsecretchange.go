@@ -29,7 +29,8 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	}
 	defer api.close()
 	job := place.Job(secrets.Job{
-		Entries: e.entries, Run: report.Run, Check: true, Backup: e.verb != "remove", Mask: entriesMask(e.entries),
+		Entries: e.entries, Run: report.Run, Check: true, Repair: f.repair, Recreate: f.recreate,
+		Backup: e.verb != "remove" || f.repair || f.recreate, Mask: entriesMask(e.entries),
 	})
 	if e.verb == "set" {
 		job.New = secrets.FileContent(e.file)
@@ -37,7 +38,7 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	present, err := secrets.Logins(ctx, api, job)
 	var failure *kube.Error
 	switch {
-	case errors.As(err, &failure) && failure.Cause == kube.CauseWrongType && e.verb == "set":
+	case errors.As(err, &failure) && failure.Cause == kube.CauseWrongType && (e.verb == "set" || f.repair || f.recreate):
 		a.warn("what is there cannot be read: " + err.Error())
 	case err != nil:
 		return notReached(report, "", place.Namespace, place.Name, err)

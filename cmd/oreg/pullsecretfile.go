@@ -49,10 +49,10 @@ func (a *app) pullSecretFile(ctx context.Context, f *pullSecretFlags, e pullSecr
 		return nil, err
 	}
 	had, err := fileEntries(f.to, present)
-	if err != nil && e.verb != "set" {
+	if err != nil && e.verb != "set" && !f.repair {
 		return nil, err
 	}
-	if _, err := e.inFile(f.to, present); err != nil {
+	if _, err := e.inFile(f, present); err != nil {
 		return nil, err
 	}
 	cluster := &inventory.Cluster{}
@@ -64,7 +64,7 @@ func (a *app) pullSecretFile(ctx context.Context, f *pullSecretFlags, e pullSecr
 	if report, err = a.tryEntries(ctx, report, cluster, e, had); err != nil {
 		return report, err
 	}
-	row, err := a.replaceFile(f.to, func(present []byte) (fileChange, error) { return e.inFile(f.to, present) })
+	row, err := a.replaceFile(f.to, func(present []byte) (fileChange, error) { return e.inFile(f, present) })
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +85,9 @@ func fileEntries(name string, content []byte) ([]dockerconfig.Found, error) {
 }
 
 // inFile is what append, set or remove make of a file.
-func (e pullSecretEdit) inFile(name string, present []byte) (fileChange, error) {
-	options := dockerconfig.Options{Form: dockerconfig.NodeFile}
+func (e pullSecretEdit) inFile(f *pullSecretFlags, present []byte) (fileChange, error) {
+	name := f.to
+	options := dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: f.repair}
 	var result dockerconfig.Result
 	var err error
 	switch {

@@ -79,7 +79,7 @@ func (f *secretFlags) define(fs *flagSet) {
 	fs.StringVar(&f.serviceAccount, "service-account", "default", "create: the `account` whose token --integrated takes")
 	fs.StringVar(&f.selector, "selector", "", "create: the namespaces with these `labels`, in place of -n")
 	fs.StringArrayVar(&f.link, "link", nil, "create: link it to these service `accounts`, comma-separated")
-	fs.StringArrayVar(&f.uses, "for", nil, "pull, mount or pull,mount (default both)")
+	fs.StringArrayVar(&f.uses, "for", nil, "what the link is for, `uses`: pull, mount or pull,mount (default both)")
 	fs.BoolVar(&f.repair, "repair", false, "create: rewrite a present secret that its readers reject, after a backup")
 	fs.BoolVar(&f.recreate, "recreate", false, "create: replace a present secret of another type, after a backup")
 	f.add(fs, "2m", "service accounts that a new project does not have yet")

@@ -188,6 +188,9 @@ func (a *app) integratedSecrets(ctx context.Context, api *clusterAPI, namespaces
 	if host == "" {
 		host, err = integrated.Host(ctx, api.Dynamic)
 	}
+	if errors.Is(err, integrated.ErrNoRegistry) {
+		err = &kube.Error{Cause: kube.CauseRejected, Message: err.Error(), Err: err}
+	}
 	for _, namespace := range namespaces {
 		job.Namespace = namespace
 		if err != nil {
