@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxHops bounds a chain of bastions, as a guard against configurations that
@@ -14,8 +15,12 @@ import (
 const maxHops = 8
 
 // maxHopFailures is how often a bastion may fail in a row before the hosts
-// behind it are given up: each of them would wait for the same time-out.
-const maxHopFailures = 3
+// behind it get its last error at once, as each of them would wait for the
+// same time-out; hopRest is how long that lasts before it is tried again.
+const (
+	maxHopFailures = 3
+	hopRest        = 30 * time.Second
+)
 
 // passage is the way to a host: direct, by a command, or through a bastion.
 type passage struct {
@@ -118,6 +123,7 @@ type hop struct {
 	link     *link
 	attempt  *hopAttempt
 	failures int
+	failedAt time.Time
 	closed   bool
 	cancel   context.CancelFunc
 }
@@ -183,13 +189,14 @@ func (a *hopAttempt) finished() bool {
 }
 
 // retriable: a lost connection is made again; a failed attempt only if another
-// one may succeed, and not for ever. h.mu is held.
+// one may succeed, and not all the time. h.mu is held.
 func (h *hop) retriable(a *hopAttempt) bool {
 	if a.err == nil {
 		return true
 	}
 	var e *Error
-	return errors.As(a.err, &e) && e.Transient && h.failures < maxHopFailures
+	return errors.As(a.err, &e) && e.Transient &&
+		(h.failures < maxHopFailures || h.c.o.Now().Sub(h.failedAt) >= hopRest)
 }
 
 func (h *hop) connect(ctx context.Context, a *hopAttempt) {
@@ -199,6 +206,7 @@ func (h *hop) connect(ctx context.Context, a *hopAttempt) {
 	switch {
 	case err != nil:
 		h.failures++
+		h.failedAt = h.c.o.Now()
 		a.err = err
 	case h.closed:
 		l.close()

@@ -156,15 +156,28 @@ func TestJumpFailures(t *testing.T) {
 		_, inner, _, h := behind(t, "")
 		refused := strconv.Itoa(refusedPort(t))
 		h.write("config", strings.Replace(h.read("config"), strconv.Itoa(inner.port()), refused, 1))
+		now, dials := time.Now(), 0
+		h.options.Now = func() time.Time { return now }
+		h.options.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials++
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
 		c := h.client()
 		target := sshexec.Target{Name: "n", Host: "node", Args: []string{"-J", "inner"}}
-		for range 5 {
+		try := func() {
 			_, err := c.Connect(t.Context(), target)
 			e := failure(t, err, sshexec.CauseJumpFailed)
 			assert.Contains(t, e.Message, "jump host inner: 127.0.0.1:")
 			assert.Contains(t, e.Message, "refuses connections")
 			assert.True(t, e.Unreachable)
 		}
+		for range 5 {
+			try()
+		}
+		assert.Equal(t, 3, dials, "the hosts behind it do not all wait for it")
+		now = now.Add(time.Minute)
+		try()
+		assert.Equal(t, 4, dials, "it may have come back")
 	})
 	t.Run("bastion refuses the login, once for all", func(t *testing.T) {
 		_, inner, _, h := behind(t, "")
