@@ -108,18 +108,6 @@ func (a *app) namespaces(api *clusterAPI) ([]string, error) {
 	return names, nil
 }
 
-// oneNamespace is that of a command which takes only one.
-func (a *app) oneNamespace(api *clusterAPI) (string, error) {
-	names, err := a.namespaces(api)
-	if err != nil {
-		return "", err
-	}
-	if len(names) > 1 {
-		return "", &usageError{message: fmt.Sprintf("--namespace names %d namespaces; this command takes one", len(names))}
-	}
-	return names[0], nil
-}
-
 // words are the parts of comma-separated values, each once.
 func words(values ...string) []string {
 	var out []string

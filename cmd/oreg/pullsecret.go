@@ -174,9 +174,8 @@ func registries(what string, args []string) ([]string, error) {
 	return hosts, nil
 }
 
-// pullSecretAPI opens the API and finds the pull secret. Without an API the
-// report says so.
-func (a *app) pullSecretAPI(ctx context.Context, report *tasks.Report, f *pullSecretFlags) (*clusterAPI, pullsecret.Place, error) {
+// pullSecretAPI opens the API and finds the pull secret.
+func (a *app) pullSecretAPI(ctx context.Context, f *pullSecretFlags) (*clusterAPI, pullsecret.Place, error) {
 	api, err := a.openAPI(ctx, f.apiFlags)
 	if err != nil {
 		return nil, pullsecret.Place{Namespace: "openshift-config", Name: "pull-secret"}, err
@@ -197,7 +196,7 @@ func (a *app) pullSecretGet(ctx context.Context, f *pullSecretFlags) (*tasks.Rep
 	if err != nil {
 		return nil, err
 	}
-	api, place, err := a.pullSecretAPI(ctx, report, f)
+	api, place, err := a.pullSecretAPI(ctx, f)
 	if err != nil {
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}
@@ -263,7 +262,7 @@ func (a *app) pullSecretCopies(ctx context.Context, f *pullSecretFlags) (*tasks.
 	if err != nil {
 		return nil, err
 	}
-	api, place, err := a.pullSecretAPI(ctx, report, f)
+	api, place, err := a.pullSecretAPI(ctx, f)
 	if err != nil {
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}

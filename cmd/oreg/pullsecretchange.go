@@ -23,7 +23,7 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	if err != nil {
 		return nil, err
 	}
-	api, place, err := a.pullSecretAPI(ctx, report, f)
+	api, place, err := a.pullSecretAPI(ctx, f)
 	if err != nil {
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}
