@@ -202,6 +202,7 @@ func TestOneTrapOnManyLines(t *testing.T) {
 	}
 	inv := load(t, iniFile(b.String()))
 	const text = "ansible_ssh_pass is cut off by a # without quotes: the rest of the line is a comment"
-	assert.Equal(t, []string{"hosts:2: " + text + "; the same in 999 more places", "hosts:3: " + text, "hosts:4: " + text}, warnings(inv))
-	assert.Equal(t, warnings(inv), warnings(inv))
+	for range 2 {
+		assert.Equal(t, []string{"hosts:2: " + text + "; the same in 999 more places", "hosts:3: " + text, "hosts:4: " + text}, warnings(inv))
+	}
 }

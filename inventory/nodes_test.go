@@ -329,3 +329,43 @@ func TestUnreadableInventories(t *testing.T) {
 	_, err = inv.Cluster(t.Context(), ClusterOptions{RequireNodes: true})
 	require.ErrorContains(t, err, "no hosts in the groups")
 }
+
+func TestExampleClusters(t *testing.T) {
+	example := func(name string) *Cluster {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join("testdata", "examples", name))
+		require.NoError(t, err)
+		c, err := load(t, iniFile(string(text))).Cluster(t.Context(), ClusterOptions{RequireNodes: true})
+		require.NoError(t, err)
+		return c
+	}
+	c := example("production")
+	assert.Equal(t, []string{
+		"registry.redhat.io 1234567|installer not-a-real-password", "mirror.example.net puller also-not-real", "lab.example.net:5000 openshift nor-this",
+	}, revealed(c))
+	assert.Equal(t, "registry.redhat.io/openshift3/ose-pod:v3.11.219", c.Credentials[0].Image)
+	assert.Equal(t, "lab.example.net:5000/tools/pause:3", c.Credentials[2].Image)
+	assert.Equal(t, "10%", c.RestartSerial)
+	assert.Equal(t, "atomic-openshift-node", c.Nodes[0].ServiceUnit)
+	assert.Equal(t, []string{"-o", "ControlMaster=auto", "-o", "ProxyCommand=ssh -W %h:%p -q jump.example.net"}, c.FirstMaster.Connection.SSHArgs)
+	assert.Len(t, c.Nodes, 7)
+
+	c = example("single")
+	require.Len(t, c.Nodes, 1)
+	assert.True(t, c.Nodes[0].Connection.Local)
+	assert.Empty(t, c.Credentials)
+
+	c = example("storage-native")
+	assert.Equal(t, []string{"boss", "n0", "n1", "n2", "n3"}, nodeNames(c))
+	assert.Equal(t, "root", c.Nodes[0].Connection.User)
+	for _, name := range []string{"storage-external", "monitoring"} {
+		assert.Equal(t, "boss", example(name).FirstMaster.Name)
+	}
+
+	// openshift-enterprise without a login for registry.redhat.io.
+	text, err := os.ReadFile("testdata/examples/cloud")
+	require.NoError(t, err)
+	assert.Contains(t, refusal(t, iniFile(string(text))), "oreg_auth_user and oreg_auth_password are not set")
+	c, _ = clusterOf(t, iniFile(string(text)), "oreg_auth_user=u oreg_auth_password=p")
+	assert.Equal(t, "n2", c.Nodes[2].KubeletName)
+}
