@@ -29,7 +29,6 @@ type options struct {
 	askBecomePass bool
 	hostKeys      string
 	sshCommonArgs string
-	sshConfig     string
 
 	vaultPasswordFiles []string
 	vaultIDs           []string

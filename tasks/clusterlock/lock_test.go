@@ -71,7 +71,7 @@ func TestTwoRunsOnOneCluster(t *testing.T) {
 		require.ErrorAs(t, err, &locked)
 		assert.True(t, kube.IsCause(err, kube.CauseConflict))
 		assert.Equal(t, "r1", locked.Holder.Run)
-		assert.ErrorContains(t, err, "rotate r1, by process 4711 on bastion since")
+		require.ErrorContains(t, err, "rotate r1, by process 4711 on bastion since")
 		assert.Equal(t, clusterlock.Expiry, time.Since(begun))
 
 		// It stays held by its renewals.
