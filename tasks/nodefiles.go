@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"oreg/inventory"
@@ -34,11 +35,12 @@ type NodeFiles struct {
 	Now     func() time.Time
 }
 
-// Place brings every file of a node to hold the wanted entries.
-func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
+// Place brings every file of a node to hold the wanted entries, and none of the
+// stale registries.
+func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string) HostReport {
 	diffs := map[string][]string{}
 	notes := map[string][]string{}
-	plan := func(present nodefile.Present) ([]byte, error) { return n.merge(present, wanted, diffs, notes) }
+	plan := func(present nodefile.Present) ([]byte, error) { return n.merge(present, wanted, stale, diffs, notes) }
 	return n.exchange(ctx, node, n.request(node), func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 		return nodefile.Apply(ctx, shell, request, plan)
 	}, func(f nodefile.FileResult, report *FileReport) {
@@ -47,8 +49,12 @@ func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []doc
 }
 
 // merge computes what a file should hold, and what to say of it by its path.
-func (n *NodeFiles) merge(present nodefile.Present, wanted []dockerconfig.Entry, diffs, notes map[string][]string) ([]byte, error) {
-	merged, err := dockerconfig.Merge(present.Content, wanted, dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair})
+func (n *NodeFiles) merge(present nodefile.Present, wanted []dockerconfig.Entry, stale []string, diffs, notes map[string][]string) ([]byte, error) {
+	options := dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair}
+	merged, err := dockerconfig.Merge(present.Content, wanted, options)
+	if err == nil && len(stale) > 0 {
+		merged.Content, err = without(merged.Content, stale, options)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +64,12 @@ func (n *NodeFiles) merge(present nodefile.Present, wanted []dockerconfig.Entry,
 	}
 	diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
 	return merged.Content, nil
+}
+
+// without takes registries out of a file.
+func without(content []byte, registries []string, options dockerconfig.Options) ([]byte, error) {
+	removed, err := dockerconfig.Remove(content, registries, options)
+	return removed.Content, err
 }
 
 // exchange does work that may change a node's files, told to the journal, and
@@ -90,30 +102,31 @@ func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request n
 
 // Verify compares every file of a node with the wanted entries and changes
 // nothing.
-func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport {
+func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, managed []string) HostReport {
+	return n.compare(ctx, node, n.RunID, func(f nodefile.Present) []string { return findings(f, wanted, managed) })
+}
+
+// compare reads a node's files, and says with judge how each differs from what
+// it should be.
+func (n *NodeFiles) compare(ctx context.Context, node inventory.Node, run string, judge func(nodefile.Present) []string) HostReport {
 	start := n.Now()
-	type reading struct {
-		files []nodefile.Present
-		errs  []error
-	}
-	read, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (reading, error) {
-		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (r reading, err error) {
-			r.files, r.errs, err = nodefile.Read(ctx, shell, n.request(node))
-			return r, err
-		})
-	})
+	files, errs, err := n.readEach(ctx, node, run)
 	host := NewHostReport(node.Name, nil)
-	for i, f := range read.files {
+	for i, f := range files {
 		report := FileReport{Path: f.Path, Status: StatusUnchanged, SHA256: f.SHA256}
-		switch found := findings(f, wanted); {
-		case read.errs[i] != nil:
+		if errs[i] == nil && f.Exists {
+			// A file that its readers reject has none.
+			report.logins, _ = dockerconfig.Entries(f.Content, dockerconfig.NodeFile)
+		}
+		switch found := judge(f); {
+		case errs[i] != nil:
 			report.Status = StatusFailed
 		case !f.Exists:
 			report.Status = StatusMissing
 		case len(found) > 0:
 			report.Status, report.Notes = StatusDrift, found
 		}
-		host.add(report, read.errs[i])
+		host.add(report, errs[i])
 		if amiss(report.Status) {
 			host.Status = StatusFailed
 		}
@@ -122,15 +135,43 @@ func (n *NodeFiles) Verify(ctx context.Context, node inventory.Node, wanted []do
 }
 
 // findings says how a present file differs from what it should be.
-func findings(f nodefile.Present, wanted []dockerconfig.Entry) []string {
+func findings(f nodefile.Present, wanted []dockerconfig.Entry, managed []string) []string {
 	var found []string
-	for _, d := range dockerconfig.Compare(f.Content, wanted, nil, dockerconfig.NodeFile) {
+	for _, d := range dockerconfig.Compare(f.Content, wanted, managed, dockerconfig.NodeFile) {
 		found = append(found, d.String())
 	}
 	if f.Exists {
 		found = append(found, f.Findings()...)
 	}
 	return found
+}
+
+// readEach reads a node's files and what a run left beside them; errs are why
+// single files cannot be worked on.
+func (n *NodeFiles) readEach(ctx context.Context, node inventory.Node, run string) (files []nodefile.Present, errs []error, err error) {
+	type reading struct {
+		files []nodefile.Present
+		errs  []error
+	}
+	request := n.request(node)
+	request.RunID = run
+	read, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (reading, error) {
+		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (r reading, err error) {
+			r.files, r.errs, err = nodefile.Read(ctx, shell, request)
+			return r, err
+		})
+	})
+	return read.files, read.errs, err
+}
+
+// Hostname is the name that a node gives itself.
+func (n *NodeFiles) Hostname(ctx context.Context, node inventory.Node) (string, error) {
+	return sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (string, error) {
+		host := &reconnecting{client: n.SSH, node: node}
+		defer host.close()
+		out, err := host.Run(ctx, "hostname 2>/dev/null || uname -n", nil)
+		return strings.TrimSpace(string(out)), err
+	})
 }
 
 func (n *NodeFiles) request(node inventory.Node) nodefile.Request {

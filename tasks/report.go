@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"oreg/tasks/dockerconfig"
 	"oreg/validate"
 )
 
@@ -106,6 +107,9 @@ type FileReport struct {
 	// a secret.
 	Notes []string `json:"notes,omitempty"`
 	Diff  []string `json:"diff,omitempty"`
+
+	// logins are what the file holds, as far as it was read for that.
+	logins []dockerconfig.Found
 }
 
 // Recap counts hosts, as Ansible's does.

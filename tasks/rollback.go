@@ -168,19 +168,8 @@ func (u *Undo) ask(ctx context.Context, places int) error {
 
 // read reads a node's files and what a run left beside them.
 func (n *NodeFiles) read(ctx context.Context, node inventory.Node, run string) ([]nodefile.Present, error) {
-	type reading struct {
-		files []nodefile.Present
-		errs  []error
-	}
-	request := n.request(node)
-	request.RunID = run
-	read, err := sshexec.Retry(ctx, sshexec.RetryOptions{}, func(ctx context.Context) (reading, error) {
-		return withShell(ctx, n.SSH, node, func(ctx context.Context, shell *sshexec.Process) (r reading, err error) {
-			r.files, r.errs, err = nodefile.Read(ctx, shell, request)
-			return r, err
-		})
-	})
-	return read.files, errors.Join(append(read.errs, err)...)
+	files, errs, err := n.readEach(ctx, node, run)
+	return files, errors.Join(append(errs, err)...)
 }
 
 // restoring undoes on a node what a run wrote there.

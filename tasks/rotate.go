@@ -11,7 +11,6 @@ import (
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
-	"oreg/tasks/kubenode"
 	"oreg/validate"
 )
 
@@ -33,8 +32,6 @@ type ClusterKeeper interface {
 	Plan(ctx context.Context, wanted []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found)
 	// Undo puts back what this run wrote.
 	Undo(ctx context.Context) []SecretReport
-	// KubeNodes lists the Node objects.
-	KubeNodes(ctx context.Context) ([]kubenode.Node, error)
 	// AwaitReady waits for a heartbeat of a Node that is newer than after.
 	AwaitReady(ctx context.Context, node string, after time.Time) error
 }
@@ -61,8 +58,6 @@ type Rotation struct {
 	RollbackOnFailure bool
 	// AllowUnproven lets an inconclusive login replace another one.
 	AllowUnproven bool
-	// Limited says that nodes of the inventory were left out.
-	Limited bool
 	// Earlier is the unfinished attempt that this run continues.
 	Earlier *journal.Record
 	// Live returns who checks what is really on a node.
@@ -72,6 +67,7 @@ type Rotation struct {
 	Now     func() time.Time
 
 	wanted  []dockerconfig.Entry
+	drop    []string // registries to be pruned
 	hosts   []*rotating
 	planned []SecretReport
 	others  []string // Node objects that the inventory lacks
@@ -129,6 +125,7 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 		ctx = locked
 	}
 	r.wanted = Entries(r.Cluster.Credentials, results)
+	r.drop = r.stale(ctx, r.wanted)
 	r.result = &RotationReport{StillOld: []OldPlace{}, Continues: r.Earlier != nil}
 	report.Rotation = r.result
 	if err := r.plan(ctx, report, results); err != nil {

@@ -118,6 +118,7 @@ func (s *site) fresh(earlier *journal.Record) *Rotation {
 			Services: service.Manager{Steady: 30 * time.Millisecond, Poll: 5 * time.Millisecond, Timeout: 5 * time.Second, Now: time.Now}},
 		Live: func(inventory.Node) Checker { return liveChecks{s.checks} },
 	}
+	run.Nodes = s.run.Files
 	return s.run
 }
 
@@ -229,6 +230,7 @@ type fakeAPI struct {
 	undone           bool
 	locked, released int
 	lockErr          error
+	managed          []string
 }
 
 func (f *fakeAPI) row(status string) []SecretReport {
@@ -240,6 +242,10 @@ func (f *fakeAPI) row(status string) []SecretReport {
 }
 
 func (f *fakeAPI) Guard(context.Context) error { return nil }
+
+func (f *fakeAPI) Managed(context.Context) ([]string, error) { return f.managed, nil }
+
+func (f *fakeAPI) Logins(context.Context) ([]dockerconfig.Found, error) { return nil, nil }
 
 func (f *fakeAPI) Lock(ctx context.Context) (context.Context, func(), error) {
 	f.locked++

@@ -61,7 +61,7 @@ func (r *Rotation) readAllBack(ctx context.Context) map[string]HostReport {
 	}
 	r.Watch.Stage("reading everything back", len(nodes))
 	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks},
-		func(ctx context.Context, n inventory.Node) HostReport { return r.Files.Verify(ctx, n, r.wanted) },
+		func(ctx context.Context, n inventory.Node) HostReport { return r.Files.compare(ctx, n, r.ID, r.unlike) },
 		func(n inventory.Node, cause error) HostReport { return NewHostReport(n.Name, sshexec.NotTried(cause)) },
 		func(_ int, found HostReport) {
 			seen[found.Name] = found

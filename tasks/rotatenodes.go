@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func (r *Rotation) canary(ctx context.Context, report *Report, canaries []*rotat
 // write brings a node's files to hold the new logins.
 func (r *Rotation) write(ctx context.Context, h *rotating) {
 	h.tried = true
-	h.report = r.Files.Place(ctx, h.node, r.wanted)
+	h.report = r.Files.Place(ctx, h.node, r.wanted, r.drop)
 	for _, f := range h.report.Files {
 		h.wrote = h.wrote || changes(f.Status)
 	}
@@ -56,7 +57,7 @@ func (r *Rotation) write(ctx context.Context, h *rotating) {
 // readBack reads the files by a new connection. What is there now and was not
 // written is somebody else's doing.
 func (r *Rotation) readBack(ctx context.Context, h *rotating) {
-	seen := r.Files.Verify(ctx, h.node, r.wanted)
+	seen := r.Files.compare(ctx, h.node, r.ID, r.unlike)
 	if seen.Error != nil {
 		h.report.Status, h.report.Error = seen.Status, seen.Error
 		return
@@ -70,6 +71,23 @@ func (r *Rotation) readBack(ctx context.Context, h *rotating) {
 			Hint:    "something else writes this file: another run, an agent, a configuration management"})
 		return
 	}
+}
+
+// unlike says how a file differs from what this run writes. What it only warns
+// about, an owner that is kept or a helper that shadows an entry, is none of
+// it.
+func (r *Rotation) unlike(f nodefile.Present) []string {
+	var wrong []string
+	for _, d := range dockerconfig.Compare(f.Content, r.wanted, r.drop, dockerconfig.NodeFile) {
+		if d.Kind != dockerconfig.Shadowed {
+			wrong = append(wrong, d.String())
+		}
+	}
+	merged, err := r.Files.merge(f, r.wanted, r.drop, map[string][]string{}, map[string][]string{})
+	if len(wrong) == 0 && err == nil && !bytes.Equal(merged, f.Content) {
+		wrong = append(wrong, "another spelling of a key is back")
+	}
+	return wrong
 }
 
 func joined(notes []string, status string) string {

@@ -76,7 +76,9 @@ func (r *Rotation) surveyNodes(ctx context.Context, old *logins) {
 	r.hosts = make([]*rotating, len(nodes))
 	r.Watch.Stage("looking at the nodes", len(nodes))
 	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks},
-		func(ctx context.Context, n inventory.Node) survey { return r.Files.survey(ctx, n, r.wanted, r.Restart) },
+		func(ctx context.Context, n inventory.Node) survey {
+			return r.Files.survey(ctx, n, r.wanted, r.drop, r.Restart)
+		},
 		func(n inventory.Node, cause error) survey {
 			return survey{report: NewHostReport(n.Name, sshexec.NotTried(cause))}
 		},
@@ -119,12 +121,12 @@ func (s survey) missing(n inventory.Node) error {
 }
 
 // survey finds what Place would change on a node, and the node's service.
-func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, unit bool) survey {
+func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string, unit bool) survey {
 	start := n.Now()
 	var s survey
 	diffs, notes := map[string][]string{}, map[string][]string{}
 	plan := func(present nodefile.Present) ([]byte, error) {
-		merged, err := n.merge(present, wanted, diffs, notes)
+		merged, err := n.merge(present, wanted, stale, diffs, notes)
 		if err == nil {
 			s.replaced = append(s.replaced, replacedLogins(present.Content, merged, dockerconfig.NodeFile)...)
 		}
@@ -190,8 +192,7 @@ func (r *Rotation) matchNodes(ctx context.Context) {
 		return
 	}
 	var restart []*rotating
-	all := make([]kubenode.Host, 0, len(r.hosts))
-	var some []kubenode.Host
+	var all, some []kubenode.Host
 	for _, h := range r.hosts {
 		host := kubenode.Host{Name: h.node.Name, Address: h.node.Connection.Address, Override: h.node.KubeletName, Hostname: h.hostname}
 		all = append(all, host)
@@ -207,7 +208,7 @@ func (r *Rotation) matchNodes(ctx context.Context) {
 		return
 	}
 	if !r.Limited {
-		r.others = kubenode.Others(all, nodes)
+		r.others = kubenode.Others(r.named(ctx, all, nodes), nodes)
 	}
 	names, errs := kubenode.Match(some, nodes)
 	for i, h := range restart {

@@ -58,3 +58,21 @@ func (c *ClusterSecrets) AwaitReady(ctx context.Context, node string, after time
 	}
 	return c.Ready.Ready(ctx, client.CoreV1().Nodes(), node, after)
 }
+
+// Managed are the registries that oreg once wrote into the secret.
+func (c *ClusterSecrets) Managed(ctx context.Context) ([]string, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return secrets.Managed(ctx, client, c.Job)
+}
+
+// Logins are those that the secret holds.
+func (c *ClusterSecrets) Logins(ctx context.Context) ([]dockerconfig.Found, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return secrets.Logins(ctx, client, c.Job)
+}

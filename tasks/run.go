@@ -11,6 +11,7 @@ import (
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
+	"oreg/tasks/kubenode"
 	"oreg/validate"
 )
 
@@ -23,8 +24,12 @@ type Checker interface {
 // NodeKeeper looks after the files of one node. Each call answers for its
 // host whatever happens; it returns no error.
 type NodeKeeper interface {
-	Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport
-	Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry) HostReport
+	// Place puts wanted in; stale are registries to take out.
+	Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string) HostReport
+	// Verify compares; managed are the registries that oreg once wrote.
+	Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, managed []string) HostReport
+	// Hostname is the name that a node gives itself.
+	Hostname(ctx context.Context, node inventory.Node) (string, error)
 }
 
 // SecretKeeper looks after the secrets of the cluster.
@@ -39,6 +44,12 @@ type SecretKeeper interface {
 	Lock(ctx context.Context) (locked context.Context, release func(), err error)
 	Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 	Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
+	// Managed are the registries that oreg once wrote, as the secret tells.
+	Managed(ctx context.Context) ([]string, error)
+	// Logins are those that the secret holds.
+	Logins(ctx context.Context) ([]dockerconfig.Found, error)
+	// KubeNodes lists the Node objects.
+	KubeNodes(ctx context.Context) ([]kubenode.Node, error)
 }
 
 // Watcher is told how a run goes on. Its functions may be called from many
@@ -64,6 +75,12 @@ type Run struct {
 	Strict bool
 	// SkipNodes and SkipSecrets leave one half out (--only, --limit).
 	SkipNodes, SkipSecrets bool
+	// Limited says that nodes of the inventory were left out.
+	Limited bool
+	// Prune takes out what oreg once wrote and the inventory no longer names.
+	Prune bool
+	// Live makes Verify try the logins that are really in place.
+	Live bool
 
 	Cluster *inventory.Cluster
 	Checker Checker
@@ -134,9 +151,10 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 		defer release()
 		ctx = locked
 	}
+	stale := r.stale(ctx, wanted)
 	if !r.SkipNodes {
 		r.nodes(ctx, report, "config.json on the nodes", func(ctx context.Context, n inventory.Node) HostReport {
-			return r.Nodes.Place(ctx, n, wanted)
+			return r.Nodes.Place(ctx, n, wanted, stale)
 		})
 	}
 	if !r.SkipSecrets {
@@ -157,13 +175,18 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 	}
 	wanted := Entries(r.Cluster.Credentials, nil)
 	if !r.SkipNodes {
+		managed := r.managed(ctx)
 		r.nodes(ctx, report, "comparing the nodes", func(ctx context.Context, n inventory.Node) HostReport {
-			return r.Nodes.Verify(ctx, n, wanted)
+			return r.Nodes.Verify(ctx, n, wanted, managed)
 		})
 	}
 	if !r.SkipSecrets {
 		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Verify(ctx, wanted) })
 	}
+	if r.Live && ctx.Err() == nil {
+		r.tryInPlace(ctx, report)
+	}
+	r.reportStrangers(ctx, report)
 	report.Finish()
 	return report, ctx.Err()
 }

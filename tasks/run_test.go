@@ -13,6 +13,7 @@ import (
 	"oreg/inventory/secret"
 	"oreg/tasks"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kubenode"
 	"oreg/validate"
 )
 
@@ -25,8 +26,14 @@ type recorder struct {
 	results  []validate.Result
 	guardErr error
 	lockErr  error
-	host     func(name string) tasks.HostReport
-	cancel   context.CancelFunc
+
+	managed    []string
+	managedErr error
+	stale      []string // as a node was told
+	logins     []dockerconfig.Found
+	kubeNodes  []kubenode.Node
+	host       func(name string) tasks.HostReport
+	cancel     context.CancelFunc
 }
 
 func (r *recorder) note(call string) {
@@ -62,17 +69,33 @@ func (r *recorder) node(verb string, n inventory.Node, wanted []dockerconfig.Ent
 
 type nodeRecorder struct{ *recorder }
 
-func (r nodeRecorder) Place(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry) tasks.HostReport {
+func (r nodeRecorder) Hostname(_ context.Context, n inventory.Node) (string, error) {
+	return n.Name + ".own", nil
+}
+
+func (r nodeRecorder) Place(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry, stale []string) tasks.HostReport {
+	r.mu.Lock()
+	r.stale = stale
+	r.mu.Unlock()
 	return r.node("place", n, wanted)
 }
 
-func (r nodeRecorder) Verify(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry) tasks.HostReport {
+func (r nodeRecorder) Verify(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry, managed []string) tasks.HostReport {
+	r.mu.Lock()
+	r.stale = managed
+	r.mu.Unlock()
 	return r.node("verify", n, wanted)
 }
 
 type secretRecorder struct{ *recorder }
 
 func (r secretRecorder) Guard(context.Context) error { r.note("guard"); return r.guardErr }
+
+func (r secretRecorder) Managed(context.Context) ([]string, error) { return r.managed, r.managedErr }
+
+func (r secretRecorder) Logins(context.Context) ([]dockerconfig.Found, error) { return r.logins, nil }
+
+func (r secretRecorder) KubeNodes(context.Context) ([]kubenode.Node, error) { return r.kubeNodes, nil }
 
 func (r secretRecorder) Lock(ctx context.Context) (context.Context, func(), error) {
 	r.note("lock")
@@ -238,4 +261,44 @@ func TestEntriesAreOnePerRegistry(t *testing.T) {
 		keys = append(keys, e.Key)
 	}
 	assert.Equal(t, []string{"a", "quay.io/team", "https://index.docker.io/v1/"}, keys)
+}
+
+func TestT4_PruneTakesOutWhatOregOnceWrote(t *testing.T) {
+	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}, managed: []string{"a", "gone.example.com"}}
+	run := newRun(r, credential("a"))
+	_, err := run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, r.stale, "only with --prune")
+
+	run.Prune = true
+	_, err = run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"gone.example.com"}, r.stale)
+
+	// What is not known is not pruned.
+	r.managedErr, r.managed = errors.New("no answer"), nil
+	var warned []string
+	run.Watch.Warn = func(w string) { warned = append(warned, w) }
+	_, err = run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, r.stale)
+	require.Len(t, warned, 1)
+	assert.Contains(t, warned[0], "no answer")
+}
+
+func TestN18_VerifyFindsNodesThatTheInventoryLacks(t *testing.T) {
+	ok := func(name string) tasks.HostReport { return tasks.HostReport{Name: name, Status: tasks.StatusOK} }
+	r := &recorder{host: ok, kubeNodes: []kubenode.Node{{Name: "n1"}, {Name: "n2.own"}, {Name: "forgotten"}}}
+	run := newRun(r, credential("a"))
+	report, err := run.Verify(t.Context())
+	require.NoError(t, err)
+	require.Len(t, report.Hosts, 3, "n2 calls itself n2.own, and is asked for that")
+	assert.Equal(t, "forgotten", report.Hosts[2].Name)
+	assert.Equal(t, tasks.StatusFailed, report.Hosts[2].Status)
+	assert.True(t, report.AnyHostAmiss())
+
+	run.Limited = true
+	report, err = run.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, report.Hosts, 2, "a limit leaves nodes out on purpose")
 }

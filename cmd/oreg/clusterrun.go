@@ -21,6 +21,8 @@ type scope struct {
 	keepBackups int
 	repair      bool
 	recreate    bool
+	prune       bool
+	live        bool
 	// runID is that of an earlier attempt which the run continues, or empty.
 	runID string
 }
@@ -33,6 +35,7 @@ func (s *scope) addOnly(fs *flagSet) {
 func (s *scope) addWriting(fs *flagSet) {
 	fs.BoolVar(&s.retryFailed, "retry-failed", false, "only the hosts that did not succeed in the last run with this inventory")
 	fs.IntVar(&s.keepBackups, "keep-backups", 1, "how many earlier versions of a file or secret stay")
+	fs.BoolVar(&s.prune, "prune", false, "take out what oreg once wrote and the inventory no longer names")
 	fs.BoolVar(&s.repair, "repair", false, "replace a file or secret that its readers reject, after a backup")
 	fs.BoolVar(&s.recreate, "recreate", false, "replace a secret of a type that cannot hold credentials, after a backup")
 }
@@ -82,6 +85,7 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 		return nil, nil, err
 	}
 	run.ID = firstOf(s.runID, run.ID)
+	run.Prune, run.Live, run.Limited = s.prune, s.live, a.limit != "" || s.retryFailed
 	run.SkipNodes, run.SkipSecrets = s.only == "secrets", s.only == "nodes"
 	if !run.SkipSecrets && cluster.FirstMasterLimited && a.kubeconfig == "" && a.context == "" {
 		a.warn(fmt.Sprintf("the limit leaves the first master %s out: secrets are skipped", cluster.FirstMaster.Name))
@@ -95,7 +99,7 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	if err != nil {
 		return nil, nil, err
 	}
-	keeper.Job.Repair, keeper.Job.Recreate, keeper.KeepBackups = s.repair, s.recreate, s.keepBackups
+	keeper.Job.Repair, keeper.Job.Recreate, keeper.Job.Prune, keeper.KeepBackups = s.repair, s.recreate, s.prune, s.keepBackups
 	if s.writes {
 		if err := a.openJournal(run, of); err != nil {
 			return nil, nil, err

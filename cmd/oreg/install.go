@@ -41,9 +41,14 @@ func verifyCommand() command {
 		name: "verify", summary: "compare what is in place with what the inventory says; exit 2 on drift",
 		about: `
 Reads the secret and every node's files and changes nothing. Entries that are not
-of the inventory are not drift.`,
-		examples: []string{"oreg verify -i hosts", "oreg verify -i hosts --diff -o json"},
-		flags:    func(_ *app, fs *flagSet) { s.addOnly(fs) },
+of the inventory are not drift, unless oreg once wrote them; a Node of the cluster
+that the inventory lacks is. With --live every login that is really in place is
+presented to its registry, once however many places hold it.`,
+		examples: []string{"oreg verify -i hosts", "oreg verify -i hosts --live", "oreg verify -i hosts --diff -o json"},
+		flags: func(_ *app, fs *flagSet) {
+			s.addOnly(fs)
+			fs.BoolVar(&s.live, "live", false, "also try the credentials that are really in place")
+		},
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
 			run, closeRun, err := a.clusterRun(ctx, "verify", args, s)
 			if err != nil {

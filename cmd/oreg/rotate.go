@@ -132,7 +132,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 	return &tasks.Rotation{
 		Run: run.Run, Files: run.files, API: run.keeper, Restart: restart, Serial: serial, Canary: f.canary,
 		MaxFail: f.maxFail, RollbackOnFailure: f.rollbackOnFailure, AllowUnproven: f.allowUnproven,
-		Limited: a.limit != "" || f.retryFailed, Earlier: earlier, Now: a.now,
+		Earlier: earlier, Now: a.now,
 		Live: func(n inventory.Node) tasks.Checker {
 			if everyNode, ok := run.Checker.(tasks.NodesChecker); ok {
 				return tasks.MasterChecker{SSH: everyNode.SSH, Prober: everyNode.Prober, Master: n}

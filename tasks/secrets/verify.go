@@ -100,3 +100,13 @@ func Logins(ctx context.Context, client Client, job Job) ([]dockerconfig.Found, 
 	}
 	return logins, nil
 }
+
+// Managed are the registries that oreg once wrote into the secret, sorted; none
+// for one that does not exist.
+func Managed(ctx context.Context, client Client, job Job) ([]string, error) {
+	present, err := store{client: client, mask: job.Mask}.get(ctx, job.Namespace, job.Name)
+	if err != nil || present == nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(hostsOf(present))), nil
+}
