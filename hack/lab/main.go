@@ -16,18 +16,20 @@
 //	lab state [--dir D]  print the state document
 //	lab ctl ...          change or ask a running lab (below); --dir D or $OREG_LAB_DIR says which
 //	lab deps [--check]   install (root on Debian) or name the programs that the tests need
-//	lab build            build kube-apiserver now (up does it too), with progress
+//	lab build            make now what up would make the first time, with progress: kube-apiserver; with
+//	                     --kubelet and --node-kind machine also those parts
 //
-// Flags of up: --dir D (default $XDG_RUNTIME_DIR/oreg-lab, else $TMPDIR/oreg-lab-UID), --nodes N
-// (3), --node-kind inprocess|sshd|machine, --netns (each sshd node has a network namespace of its own: see
-// below), --isolation auto|namespace|none (in-process nodes), --latency D,
-// --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes
-// under strace: every execve with argv and environment goes to the node's "trace" file),
-// --kube=true|false, --api-version 1.11 (a proxy before the API refuses what a server of that version
-// does not have, instead of ignoring it: parameters such as dryRun and fieldManager, apply patches, newer
-// groups and resources), --registries basic,bearer,plain,selfsigned,open (default all but open; "" for
-// none), --realm-host localhost, --kube-apiserver FILE (built; default: built from the source here), --json (the state document on standard output, one line, when all
-// is ready), --until-eof, --detach.
+// Flags of up: --dir D (default $XDG_RUNTIME_DIR/oreg-lab, else $TMPDIR/oreg-lab-UID), --nodes N (3),
+// --node-kind inprocess|sshd|machine (the last two: root), --netns (each sshd node has a network of its
+// own: see below), --isolation auto|namespace|none (in-process nodes), --latency D (in-process nodes),
+// --sshd-option 'Key Value' (repeatable), --host-key-types ed25519,ecdsa,rsa, --trace (sshd nodes under
+// strace: every execve with argv and environment goes to the node's "trace" file), --kube=true|false,
+// --api-version 1.11 (a proxy before the API refuses what a server of that version does not have, instead
+// of ignoring it: parameters such as dryRun and fieldManager, apply patches, newer groups and resources),
+// --kubelet (root: the last node is a machine whose service is a real kubelet), --registries
+// basic,bearer,plain,selfsigned,open (default all but open; "" for none), --realm-host localhost,
+// --kube-apiserver FILE (built; default: built from the source here), --cache D (for what is made once),
+// --json (the state document on standard output, one line, when all is ready), --until-eof, --detach.
 //
 // # State document
 //
@@ -60,6 +62,7 @@
 //	        "pid":4712,                     // of sshd or of a machine's systemd; 0 in-process or stopped
 //	        "unit":"origin-node.service",   // a machine's service; atomic-openshift-node.service is an alias
 //	        "small_dir":"/var/small",       // a machine's file system of 128 KiB, to be filled
+//	        "kubelet":false,                // its service is a real kubelet over containerd and runc
 //	        "heartbeat":"on|off|stale",     // empty: the Ready condition is what somebody wrote
 //	        "log":"DIR/nodes/n1/log.jsonl","trace":"","running":true}],
 //	 "kubernetes":{"server":"https://127.9.8.250:6443","kubeconfig":"DIR/kube/admin.kubeconfig",
@@ -90,6 +93,9 @@
 //	        start on: fail ends at once, crash after 2 s, hang never says that it started
 //	lab ctl kubelet heartbeat NAME on|off|stale                       the lab plays the kubelet: Ready with a heartbeat
 //	        each second (of a machine: while its service runs); Unknown; as it is, without a heartbeat
+//	lab ctl kubelet run NAME POD IMAGE [--pull Always]                (--kubelet) a static pod; remove NAME POD
+//	lab ctl kubelet status NAME POD                                   what its kubelet says of it: {"found","phase",
+//	        "running","restarts","reason","message"}; reason is ErrImagePull or ImagePullBackOff while it cannot pull
 //	lab ctl registry add NAME [--auth A] [--tls T] | remove|stop|start NAME
 //	lab ctl registry log NAME | reset NAME
 //	lab ctl registry count NAME [all|authenticated|failed|anonymous]  (default all)
@@ -120,11 +126,20 @@
 // it mounts itself. Its service is like the installer's unit (Type=notify, Restart=always after 5 s);
 // what it runs plays the kubelet: the lab turns its signs of life into the Node's Ready condition.
 //
+// # A real kubelet
+//
+// With --kubelet the last node is a machine, and its service runs Kubernetes' own kubelet, built from the
+// same module as kube-apiserver, over this system's containerd and runc inside the machine. HOME is
+// /var/lib/origin, as the installer's unit has it; the unit is restarted like any other. It registers its
+// Node itself, with a heartbeat each second. Each registry then has an image that really runs,
+// lab/run:1.0; static pods (in /etc/origin/node/pods) use the machine's network. There are no control
+// groups for pods, and kernel settings that a kubelet insists on are shown to it and not changed.
+//
 // # Networks of their own
 //
-// With --netns an sshd node's network, as a machine's always, is a namespace with a loopback interface alone. The lab makes its
-// own addresses (registries, realm, API, other nodes) mean the same inside, connection by
-// connection, so that a certificate or an inventory is right from everywhere; a part that is stopped
+// With --netns an sshd node's network, as a machine's always, is a namespace with a loopback interface
+// alone. The lab makes its own addresses (registries, realm, API, other nodes) mean the same inside,
+// connection by connection, so that a certificate or an inventory is right from everywhere; a part that is stopped
 // is refused inside too. Nothing else can be reached from there, and names are those of the node's
 // /etc/hosts alone: its resolver asks nobody. The node's sshd answers outside at its usual address,
 // but sees all its clients come from 127.0.0.1.
@@ -138,9 +153,8 @@
 //
 // No controller-manager runs: nothing creates the service account "default" of a namespace that a
 // test makes, and a Node's Ready condition is what somebody writes (the lab, where a heartbeat is on).
-// With --isolation none (or auto
-// where the kernel has no user namespaces) /etc/origin/master/admin.kubeconfig is not at its place on
-// the first master: use --kubeconfig. Thousands of nodes start and end in seconds on a tmpfs (--dir
+// With --isolation none (or auto where the kernel has no user namespaces)
+// /etc/origin/master/admin.kubeconfig is not at its place on the first master: use --kubeconfig. Thousands of nodes start and end in seconds on a tmpfs (--dir
 // /dev/shm/lab), and in half a minute on a busy disk.
 package main
 

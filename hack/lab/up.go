@@ -30,6 +30,7 @@ type upOptions struct {
 	cfg               site.Config
 	json, untilEOF    bool
 	detach, detached  bool // asked to leave the terminal; is the process that did
+	kubelet           bool
 	kubeBinary, cache string
 }
 
@@ -49,6 +50,7 @@ func upFlags(sys system) (*pflag.FlagSet, *upOptions) {
 	flags.BoolVar(&o.cfg.Node.Trace, "trace", false, "run sshd nodes under strace")
 	flags.BoolVar(&o.cfg.Node.NetNS, "netns", false, "give each sshd node a network namespace of its own")
 	flags.BoolVar(&o.cfg.Kube, "kube", true, "start the Kubernetes API")
+	flags.BoolVar(&o.kubelet, "kubelet", false, "make the last node a machine with a real kubelet (root)")
 	flags.StringVar(&o.cfg.APIVersion, "api-version", "", "1.11: the API refuses what that version does not have")
 	flags.StringVar(&o.kubeBinary, "kube-apiserver", "", "a built kube-apiserver to use instead of building it")
 	flags.StringVar(&o.cache, "cache", filepath.Join(cache, "oreg-lab"), "folder for what is made once: kube-apiserver, the tree of the machines")
@@ -93,14 +95,8 @@ func up(ctx context.Context, args []string, sys system) error {
 			return err
 		}
 	}
-	o.cfg.MachineBase = func(ctx context.Context) (string, error) {
-		return machine.Base(ctx, o.cache, sys.stderr, sys.now)
-	}
-	if o.cfg.Node.Kind == site.KindMachine {
-		// Here, so that a detached lab shows it too.
-		if _, err := o.cfg.MachineBase(ctx); err != nil {
-			return err
-		}
+	if err := makeParts(ctx, o, sys); err != nil {
+		return err
 	}
 	if o.detach {
 		return detach(ctx, args, o, sys)
@@ -113,7 +109,37 @@ func kubeBinary(ctx context.Context, o *upOptions, sys system) (string, error) {
 		return filepath.Abs(o.kubeBinary)
 	}
 	out := filepath.Join(o.cache, "kube-apiserver-"+kube.Version)
-	return out, kube.Build(ctx, sourceDir(), out, sys.stderr, sys.now)
+	return out, kube.Build(ctx, kube.APIServer(), sourceDir(), out, sys.stderr, sys.now)
+}
+
+// makeParts makes what the options ask for besides the API, here and now, so that a detached lab shows
+// it too.
+func makeParts(ctx context.Context, o *upOptions, sys system) error {
+	o.cfg.MachineBase = func(ctx context.Context) (string, error) {
+		return machine.Base(ctx, o.cache, sys.stderr, sys.now)
+	}
+	if o.kubelet {
+		if err := buildKubelet(ctx, o, sys); err != nil {
+			return err
+		}
+	}
+	if o.cfg.Node.Kind == site.KindMachine || o.kubelet {
+		_, err := o.cfg.MachineBase(ctx)
+		return err
+	}
+	return nil
+}
+
+func buildKubelet(ctx context.Context, o *upOptions, sys system) error {
+	if !o.cfg.Kube || o.cfg.Nodes == 0 {
+		return errors.New("--kubelet needs a node and the Kubernetes API")
+	}
+	o.cfg.Kubelet = &site.Kubelet{
+		Binary: filepath.Join(o.cache, "kubelet-"+kube.Version), Pause: filepath.Join(o.cache, "pause"),
+	}
+	return errors.Join(
+		kube.Build(ctx, kube.Kubelet(), sourceDir(), o.cfg.Kubelet.Binary, sys.stderr, sys.now),
+		kube.Build(ctx, kube.Pause(), sourceDir(), o.cfg.Kubelet.Pause, sys.stderr, sys.now))
 }
 
 func build(ctx context.Context, args []string, sys system) error {
@@ -122,9 +148,13 @@ func build(ctx context.Context, args []string, sys system) error {
 		return err
 	}
 	out, err := kubeBinary(ctx, o, sys)
-	if err == nil {
-		_, err = fmt.Fprintln(sys.stdout, out)
+	if err != nil {
+		return err
 	}
+	if err := makeParts(ctx, o, sys); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(sys.stdout, out)
 	return err
 }
 

@@ -15,27 +15,50 @@ import (
 	"time"
 )
 
-// packages is about how many packages a build from nothing compiles; for the progress line alone.
-const packages = 1850
+// Program is one that is built from the lab's source.
+type Program struct {
+	Name     string // the folder of its source
+	Packages int    // about how many a build from nothing compiles; for the progress line alone
+	Time     string // about how long that takes on two cores
+	Static   bool   // without cgo
+}
 
-// Build builds kube-apiserver from the lab's source folder into out, and tells progress while it
-// takes long. The first time it takes minutes; afterwards Go's own cache makes it about a second,
-// and a binary that is up to date is left as it is.
-func Build(ctx context.Context, source, out string, progress io.Writer, now func() time.Time) error {
+// APIServer is the API.
+func APIServer() Program {
+	return Program{Name: "kube-apiserver", Packages: 1850, Time: "5 minutes"}
+}
+
+// Kubelet is the kubelet; it shares most packages with the API.
+func Kubelet() Program {
+	return Program{Name: "kubelet", Packages: 1730, Time: "5 minutes, or one after kube-apiserver"}
+}
+
+// Pause is the program of the lab's containers.
+func Pause() Program {
+	return Program{Name: "pause", Packages: 60, Time: "a few seconds", Static: true}
+}
+
+// Build builds a program from the lab's source folder into out, and tells progress while it takes
+// long. The first time it takes minutes; afterwards Go's own cache makes it about a second, and a
+// binary that is up to date is left as it is.
+func Build(ctx context.Context, p Program, source, out string, progress io.Writer, now func() time.Time) error {
 	if _, err := os.Stat(filepath.Join(source, "go.mod")); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the lab's source is not at %s: run the lab from its repository, or name a built program with --kube-apiserver", source)
+		return fmt.Errorf("the lab's source is not at %s: run the lab from its repository, or name a built kube-apiserver with --kube-apiserver", source)
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, out+".lock", progress)
+	unlock, err := lock(ctx, out+".lock", p.Name, progress)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-o", out, "./kube-apiserver")
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-o", out, "./"+p.Name)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false -mod=readonly")
+	if p.Static {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	// The children (compilers) go with it on Ctrl-C.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -45,18 +68,18 @@ func Build(ctx context.Context, source, out string, progress io.Writer, now func
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("building kube-apiserver: %w", err)
+		return fmt.Errorf("building %s: %w", p.Name, err)
 	}
-	complaints := follow(stderr, progress, now)
+	complaints := follow(stderr, p, progress, now)
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("building kube-apiserver: %w\n%s", err, complaints)
+		return fmt.Errorf("building %s: %w\n%s", p.Name, err, complaints)
 	}
 	return nil
 }
 
 // follow counts the modules and packages that `go build -v` prints, tells the count now and then,
 // and returns the lines that are neither: messages. A build that is no work tells nothing.
-func follow(r io.Reader, progress io.Writer, now func() time.Time) string {
+func follow(r io.Reader, p Program, progress io.Writer, now func() time.Time) string {
 	const (
 		every = 5 * time.Second
 		much  = 20 // packages; fewer are a matter of seconds
@@ -71,13 +94,13 @@ func follow(r io.Reader, progress io.Writer, now func() time.Time) string {
 		switch {
 		case strings.HasPrefix(line, "go: downloading "):
 			if modules++; modules == 1 {
-				say(progress, "downloading the modules of kube-apiserver, once")
+				say(progress, "downloading the modules of %s, once", p.Name)
 			}
 		case strings.ContainsAny(line, " \t"):
 			complaints.WriteString(line + "\n")
 		default:
 			if count++; count == much {
-				say(progress, "building kube-apiserver, once; about 5 minutes on two cores")
+				say(progress, "building %s, once; about %s on two cores", p.Name, p.Time)
 			}
 		}
 		t := now()
@@ -87,13 +110,13 @@ func follow(r io.Reader, progress io.Writer, now func() time.Time) string {
 		last = t
 		switch {
 		case count >= much:
-			say(progress, "building kube-apiserver: %d of about %d packages, %s", count, max(packages, count), t.Sub(begun).Round(time.Second))
+			say(progress, "building %s: %d of about %d packages, %s", p.Name, count, max(p.Packages, count), t.Sub(begun).Round(time.Second))
 		case modules > 0:
 			say(progress, "downloading modules: %d", modules)
 		}
 	}
 	if count >= much {
-		say(progress, "built kube-apiserver in %s", now().Sub(begun).Round(time.Second))
+		say(progress, "built %s in %s", p.Name, now().Sub(begun).Round(time.Second))
 	}
 	return complaints.String()
 }
@@ -103,7 +126,7 @@ func say(w io.Writer, format string, args ...any) {
 }
 
 // lock keeps builds of several labs apart: the second finds the work done.
-func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), err error) {
+func lock(ctx context.Context, path, name string, progress io.Writer) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -117,7 +140,7 @@ func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), 
 			return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
 		}
 		if !told {
-			say(progress, "another lab is building kube-apiserver; waiting for it")
+			say(progress, "another lab is building %s; waiting for it", name)
 		}
 		select {
 		case <-ctx.Done():

@@ -27,7 +27,7 @@ func TestLongBuildShowsThatItMoves(t *testing.T) {
 		fmt.Fprintf(&in, "example.com/p%d\n", i)
 	}
 	in.WriteString("# example.com/p29\n./x.go:1:1: no such thing\n")
-	complaints := follow(strings.NewReader(in.String()), &out, ticking())
+	complaints := follow(strings.NewReader(in.String()), APIServer(), &out, ticking())
 	require.Equal(t, "# example.com/p29\n./x.go:1:1: no such thing\n", complaints)
 	for _, want := range []string{"downloading modules: 5", "building kube-apiserver: 24 of about 1850 packages, 30s", "built kube-apiserver in"} {
 		require.Contains(t, out.String(), want)
@@ -36,6 +36,6 @@ func TestLongBuildShowsThatItMoves(t *testing.T) {
 
 func TestShortBuildIsSilent(t *testing.T) {
 	var out strings.Builder
-	require.Empty(t, follow(strings.NewReader("oreg/hack/lab/kube-apiserver\n"), &out, ticking()))
+	require.Empty(t, follow(strings.NewReader("oreg/hack/lab/kube-apiserver\n"), APIServer(), &out, ticking()))
 	require.Empty(t, out.String())
 }

@@ -46,10 +46,12 @@ type Config struct {
 	Cgroup string // of its own, made by Start
 	Net    *netns.Namespace
 	System etc.Config
-	Log    *record.Log[nodes.Event]
-	Starts *record.Log[UnitStart]
-	Beat   func() // called each second while the node's service runs
-	Now    func() time.Time
+	// Kubelet makes the service a real kubelet; nil is one that is played.
+	Kubelet *Kubelet
+	Log     *record.Log[nodes.Event]
+	Starts  *record.Log[UnitStart]
+	Beat    func() // called each second while the node's service runs
+	Now     func() time.Time
 }
 
 // UnitStart is a start of the node's service.
@@ -77,6 +79,11 @@ type Machine struct {
 func Start(ctx context.Context, cfg Config) (_ *Machine, err error) {
 	if err := furnish(cfg.Base, cfg.Root, cfg.System); err != nil {
 		return nil, fmt.Errorf("machine %s: %w", cfg.System.Name, err)
+	}
+	if cfg.Kubelet != nil {
+		if err := errors.Join(cfg.Kubelet.furnish(cfg.Root, cfg.System.Name), cfg.Net.AddAddress(nodeIP)); err != nil {
+			return nil, fmt.Errorf("machine %s: %w", cfg.System.Name, err)
+		}
 	}
 	m := &Machine{cfg: cfg, heard: make(chan struct{}, 1)}
 	for name, line := range map[string]func(string){"sshd.fifo": m.sshdLine, "unit.fifo": m.unitLine} {
@@ -143,13 +150,19 @@ func (m *Machine) Restart(ctx context.Context) error {
 	for len(m.heard) > 0 {
 		<-m.heard // of an earlier boot
 	}
+	var extra []string
+	if m.cfg.Kubelet != nil {
+		if extra, err = m.cfg.Kubelet.nspawn(); err != nil {
+			return err
+		}
+	}
 	name := m.cfg.System.Name
 	cmd := exec.Command("/bin/sh", slices.Concat([]string{"-c", prologue, "sh"}, groups, []string{
 		"--", nspawn, "--register=no", "--keep-unit", "--quiet", "--boot", "--directory=" + m.cfg.Root,
 		"--bind-ro=" + filepath.Join(m.cfg.Base, "usr") + ":/usr",
 		"--machine=" + name, "--hostname=" + name, "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
 		"--notify-ready=yes", fmt.Sprintf("--tmpfs=%s:size=%d,mode=0755", Small, SmallSize),
-	})...)
+	}, extra)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGKILL,

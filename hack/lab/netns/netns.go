@@ -87,6 +87,11 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
 
+// AddAddress gives the loopback interface another address, by which processes inside reach one another.
+func (n *Namespace) AddAddress(ip string) error {
+	return n.run("ip", "iproute2", "address", "add", ip+"/32", "dev", "lo")
+}
+
 // Path names the namespace for other processes of the same user, as long as this one lives.
 func (n *Namespace) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd()) }
 
@@ -180,16 +185,21 @@ func rule(verb string, ip net.IP, port int) []string {
 }
 
 func (n *Namespace) iptables(args ...string) error {
-	program, err := exec.LookPath("iptables")
+	// -w: another call may hold the lock, which all namespaces share.
+	return n.run("iptables", "iptables", append([]string{"-w"}, args...)...)
+}
+
+// run runs a program inside, of a Debian package.
+func (n *Namespace) run(name, debian string, args ...string) error {
+	program, err := exec.LookPath(name)
 	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/iptables"); err != nil {
-			return errors.New("iptables not found: install iptables (`lab deps`)")
+		if program, err = exec.LookPath("/usr/sbin/" + name); err != nil {
+			return fmt.Errorf("%s not found: install %s (`lab deps`)", name, debian)
 		}
 	}
 	return n.Do(func() error {
-		// -w: another call may hold the lock, which all namespaces share.
-		if out, err := exec.Command(program, append([]string{"-w"}, args...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("iptables %v: %w: %s", args, err, out)
+		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s %v: %w: %s", name, args, err, out)
 		}
 		return nil
 	})

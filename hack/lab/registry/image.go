@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
@@ -16,6 +17,20 @@ import (
 // Push pushes a small random image to each of the references (repository:tag), through the
 // registry's own protocol. With credentials an account with the right to push must exist.
 func (r *Registry) Push(ctx context.Context, references ...string) error {
+	for _, s := range references {
+		img, err := random.Image(512, 2)
+		if err != nil {
+			return err
+		}
+		if err := r.PushImage(ctx, s, img); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PushImage pushes an image to a reference.
+func (r *Registry) PushImage(ctx context.Context, reference string, img v1.Image) error {
 	opts := []remote.Option{remote.WithContext(ctx), remote.WithTransport(r.transport())}
 	if r.cfg.Auth != AuthNone {
 		pusher, err := r.pusher()
@@ -28,18 +43,12 @@ func (r *Registry) Push(ctx context.Context, references ...string) error {
 	if r.tls == nil {
 		names = append(names, name.Insecure)
 	}
-	for _, s := range references {
-		ref, err := name.ParseReference(r.host+"/"+s, names...)
-		if err != nil {
-			return fmt.Errorf("registry %s: %w", r.cfg.Name, err)
-		}
-		img, err := random.Image(512, 2)
-		if err != nil {
-			return err
-		}
-		if err := remote.Write(ref, img, opts...); err != nil {
-			return fmt.Errorf("registry %s: pushing %s: %w", r.cfg.Name, s, err)
-		}
+	ref, err := name.ParseReference(r.host+"/"+reference, names...)
+	if err != nil {
+		return fmt.Errorf("registry %s: %w", r.cfg.Name, err)
+	}
+	if err := remote.Write(ref, img, opts...); err != nil {
+		return fmt.Errorf("registry %s: pushing %s: %w", r.cfg.Name, reference, err)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 const namespace = "openshift"
 
 func (l *Lab) startKube() error {
+	defer close(l.apiUp)
 	if !l.cfg.Kube {
 		return nil
 	}
@@ -87,12 +88,19 @@ func (l *Lab) furnishCluster() error {
 	var objects []kube.Node
 	for _, n := range l.nodes {
 		master := slices.Contains(n.groups, "masters")
-		objects = append(objects, kube.Node{Name: n.name, Address: n.Addr().IP.String(), Master: master})
 		if master {
 			if err := l.giveKubeconfig(n); err != nil {
 				return err
 			}
 		}
+		if n.kubelet {
+			// It registers itself. A Node object without capacity would make it turn pods away for ever.
+			if err := l.kube.WaitReady(l.ctx, n.name); err != nil {
+				return err
+			}
+			continue
+		}
+		objects = append(objects, kube.Node{Name: n.name, Address: n.Addr().IP.String(), Master: master})
 	}
 	return l.kube.Furnish(l.ctx, []string{namespace, "openshift-config", "default"}, objects)
 }

@@ -35,7 +35,7 @@ func (l *Lab) Control(ctx context.Context, out io.Writer, req Request) error {
 	case "api":
 		changed, err = l.controlAPI(out, rest)
 	case "kubelet":
-		changed, err = l.controlKubelet(rest)
+		changed, err = l.controlKubelet(out, rest)
 	case "inventory":
 		changed = true
 	case "state":

@@ -105,7 +105,7 @@ func (l *Lab) addNode(name string, args []string) error {
 			return err
 		}
 	}
-	n, err := l.newNode(l.addresses, name, *kind, *groups)
+	n, err := l.newNode(l.addresses, name, *kind, *groups, false)
 	if err != nil {
 		return err
 	}

@@ -110,24 +110,10 @@ func (h *heart) halt() {
 	}
 }
 
-const kubeletUsage = "kubelet heartbeat NAME on|off|stale"
-
-func (l *Lab) controlKubelet(args []string) (changed bool, err error) {
-	if len(args) != 3 || args[0] != "heartbeat" {
-		return false, errors.New("expected " + kubeletUsage)
-	}
-	chosen, err := l.choose(args[1])
-	if err != nil {
-		return false, err
-	}
-	var errs []error
-	for _, n := range chosen {
-		errs = append(errs, l.setHeart(n, args[2]))
-	}
-	return true, errors.Join(errs...)
-}
-
 func (l *Lab) setHeart(n *node, mode string) error {
+	if n.kubelet {
+		return fmt.Errorf("node %s has a real kubelet, which has its own heartbeat: stop or pause the node", n.name)
+	}
 	return n.heart.set(l.ctx, mode, n.kind != KindMachine, l.kube, n.name)
 }
 
@@ -135,7 +121,7 @@ func (l *Lab) setHeart(n *node, mode string) error {
 func (l *Lab) startHearts() error {
 	var errs []error
 	for _, n := range l.nodes {
-		if l.kube != nil && n.kind == KindMachine && n.heart.state() == "" {
+		if l.kube != nil && n.kind == KindMachine && !n.kubelet && n.heart.state() == "" {
 			errs = append(errs, l.setHeart(n, heartOn))
 		}
 	}

@@ -40,14 +40,24 @@ func (l *Lab) machine(n *node, i int, dir string, keys []*sshKey) (server, error
 	if system.HostKeys, err = encodeAll(keys); err != nil {
 		return nil, err
 	}
+	kubelet, err := l.kubeletOf(n)
+	if err != nil {
+		return nil, err
+	}
 	started, err := started(machine.Start(l.ctx, machine.Config{
-		Base: base, Dir: dir, Root: n.root, Cgroup: filepath.Join(cgroup.Of(l.cfg.Dir), n.name), Net: n.net.ns,
+		Kubelet: kubelet,
+		Base:    base, Dir: dir, Root: n.root, Cgroup: filepath.Join(cgroup.Of(l.cfg.Dir), n.name), Net: n.net.ns,
 		System: system, Log: n.log, Starts: n.starts, Beat: n.heart.beat, Now: l.cfg.Now,
 	}))
 	if err != nil {
 		return nil, err
 	}
-	return started, l.giveCerts(n)
+	n.server = started
+	errs := []error{l.giveCerts(n)}
+	for _, r := range l.registries {
+		errs = append(errs, tellContainerd(n, r))
+	}
+	return started, errors.Join(errs...)
 }
 
 func (l *Lab) nodeAccounts() []etc.Account {

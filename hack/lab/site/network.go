@@ -99,8 +99,8 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-// mirrorAll makes the lab's present addresses reachable from each network, under the same names.
-func (l *Lab) mirrorAll() error {
+// infrastructure is the addresses of registries, realms and API that answer now.
+func (l *Lab) infrastructure() []string {
 	var all []string
 	for _, r := range l.registries {
 		if !r.Running() {
@@ -117,6 +117,12 @@ func (l *Lab) mirrorAll() error {
 			all = append(all, l.proxy.Host())
 		}
 	}
+	return all
+}
+
+// mirrorAll makes the lab's present addresses reachable from each network, under the same names.
+func (l *Lab) mirrorAll() error {
+	all := l.infrastructure()
 	var errs []error
 	for _, n := range l.nodes {
 		if n.net == nil {

@@ -82,6 +82,7 @@ type node struct {
 	hostKeys  []string
 	starts    *record.Log[machine.UnitStart] // of a machine's service
 	heart     heart
+	kubelet   bool // its service is a real one
 }
 
 func (n *node) state() NodeState {
@@ -93,7 +94,7 @@ func (n *node) state() NodeState {
 	if n.isolation == isolationNone {
 		s.DataDir, s.DockerDir = filepath.Join(n.root, s.DataDir), filepath.Join(n.root, s.DockerDir)
 	}
-	s.Heartbeat = n.heart.state()
+	s.Heartbeat, s.Kubelet = n.heart.state(), n.kubelet
 	switch real := n.server.(type) {
 	case *sshd.Node:
 		s.PID, s.Trace = real.PID(), real.TracePath()
@@ -121,7 +122,8 @@ func (l *Lab) startNodes() error {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			made[i], errs[i] = l.newNode(i, fmt.Sprintf("n%d", i+1), l.cfg.Node.Kind, groups)
+			kubelet := l.cfg.Kubelet != nil && i == l.cfg.Nodes-1
+			made[i], errs[i] = l.newNode(i, fmt.Sprintf("n%d", i+1), l.cfg.Node.Kind, groups, kubelet)
 		})
 	}
 	wg.Wait()
@@ -153,12 +155,15 @@ func (l *Lab) decideIsolation() error {
 }
 
 // newNode starts a node with the i-th address.
-func (l *Lab) newNode(i int, name, kind string, groups []string) (*node, error) {
+func (l *Lab) newNode(i int, name, kind string, groups []string, kubelet bool) (*node, error) {
+	if kubelet {
+		kind = KindMachine
+	}
 	if !validName(name) {
 		return nil, fmt.Errorf("node name %q: expected letters, digits and dashes", name)
 	}
 	dir := filepath.Join(l.path("nodes"), name)
-	n := &node{name: name, kind: kind, isolation: isolationNamespace, groups: groups, root: filepath.Join(dir, "root")}
+	n := &node{name: name, kind: kind, isolation: isolationNamespace, groups: groups, kubelet: kubelet, root: filepath.Join(dir, "root")}
 	if kind == KindMachine {
 		if err := os.MkdirAll(n.root, 0o755); err != nil {
 			return nil, err

@@ -90,6 +90,9 @@ func (l *Lab) addRegistry(name, auth, tls string) error {
 	if err := r.Push(l.ctx, images()...); err != nil {
 		return err
 	}
+	if err := l.pushRunnable(r); err != nil {
+		return err
+	}
 	return errors.Join(l.trust(r), r.Log().Reset())
 }
 
@@ -97,6 +100,11 @@ func (l *Lab) addRegistry(name, auth, tls string) error {
 // folder name has the port, as theirs has. In-process nodes share the lab's folder; the others have
 // folders of their own.
 func (l *Lab) trust(r *registry.Registry) error {
+	for _, n := range l.nodes {
+		if err := tellContainerd(n, r); err != nil {
+			return err
+		}
+	}
 	if r.Config().TLS != registry.TLSLabCA {
 		return nil
 	}
@@ -144,9 +152,13 @@ func (l *Lab) removeRegistry(name string) error {
 	return r.Close()
 }
 
-func registryState(r *registry.Registry) RegistryState {
+func (l *Lab) registryState(r *registry.Registry) RegistryState {
+	images := images()
+	if l.cfg.Kubelet != nil {
+		images = append(images, runnableImage)
+	}
 	return RegistryState{
 		Name: r.Config().Name, Host: r.Host(), Auth: r.Config().Auth, TLS: r.Config().TLS, Realm: r.Realm(),
-		Accounts: r.Accounts(), Images: images(), Log: r.LogPath(), Running: r.Running(),
+		Accounts: r.Accounts(), Images: images, Log: r.LogPath(), Running: r.Running(),
 	}
 }

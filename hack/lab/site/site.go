@@ -39,6 +39,7 @@ type Config struct {
 	APIVersion string // what the API looks like to clients: 1.11, or empty
 	// MachineBase makes the tree that full machines are copied from, or finds it.
 	MachineBase func(context.Context) (string, error)
+	Kubelet     *Kubelet  // the last node is a machine with a real kubelet; nil for none
 	Progress    io.Writer // one line per step
 	Now         func() time.Time
 }
@@ -64,14 +65,15 @@ type Lab struct {
 	isolation  string // of in-process nodes, decided at the first
 	addresses  int    // how many node addresses were given
 
-	baseOnce sync.Once // of the tree of the machines
+	apiUp    chan struct{} // closed when the API is up or will never be
+	baseOnce sync.Once     // of the tree of the machines
 	base     string
 	baseErr  error
 }
 
 // Up starts a lab. On failure nothing is left running; the folder stays for Remove.
 func Up(ctx context.Context, cfg Config) (_ *Lab, err error) {
-	l := &Lab{cfg: cfg}
+	l := &Lab{cfg: cfg, apiUp: make(chan struct{})}
 	l.ctx, l.down = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -172,7 +174,7 @@ func (l *Lab) snapshot() *State {
 	s := l.state
 	s.Registries, s.Nodes = []RegistryState{}, []NodeState{}
 	for _, r := range l.registries {
-		s.Registries = append(s.Registries, registryState(r))
+		s.Registries = append(s.Registries, l.registryState(r))
 	}
 	for _, n := range l.nodes {
 		s.Nodes = append(s.Nodes, n.state())

@@ -75,6 +75,7 @@ type NodeState struct {
 	Unit      string   `json:"unit"`
 	SmallDir  string   `json:"small_dir"`
 	Heartbeat string   `json:"heartbeat"`
+	Kubelet   bool     `json:"kubelet"`
 	Running   bool     `json:"running"`
 }
 
