@@ -74,6 +74,9 @@ func (r *Run) tryInPlace(ctx context.Context, report *Report) {
 	r.Watch.Stage("trying what is in place", len(credentials))
 	for i, result := range r.Checker.Check(ctx, credentials, func(validate.Result) { r.Watch.Step() }) {
 		report.Credentials = append(report.Credentials, credentialReport(result))
+		for _, w := range result.Warnings {
+			r.Watch.Warn(w)
+		}
 		if i >= len(credentials) || !r.refuses(result.Status) {
 			continue
 		}
