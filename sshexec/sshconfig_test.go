@@ -242,7 +242,7 @@ func TestNamesThatAShellWouldActOn(t *testing.T) {
 		{Host: "a", Args: []string{"-o", "HostName=b|c"}},
 	} {
 		_, err := h.resolve(target)
-		assert.ErrorContains(t, err, "a shell acts on", "%+v", target)
+		require.ErrorContains(t, err, "a shell acts on", "%+v", target)
 	}
 	for _, target := range []Target{
 		{Host: "fe80::1%eth0"}, {Host: "node_1.example.com"}, {Host: "a", User: `DOM\user`}, {Host: "a", User: "user@example.com"},
