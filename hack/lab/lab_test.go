@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"oreg/hack/lab/cgroup"
 	"oreg/hack/lab/private"
 	"oreg/hack/lab/site"
 )
@@ -66,6 +67,7 @@ func startLab(t *testing.T, args ...string) *running {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // most tests have ended it
 		_ = cmd.Wait()
+		require.NoError(t, cgroup.Remove(cgroup.Of(dir)), "its folder goes without `lab down`")
 	})
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +180,22 @@ func TestFullMachines(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.Equal(t, before, machineFiles(t))
+}
+
+func TestInterruptedBootLeavesNothing(t *testing.T) {
+	for _, after := range []time.Duration{200, 500, 900, 1500} {
+		dir := filepath.Join(t.TempDir(), "lab")
+		cmd := command(t.Context(), t, dir, "up", "--nodes", "2", "--node-kind", "machine", "--kube=false", "--registries", "")
+		require.NoError(t, cmd.Start())
+		time.Sleep(after * time.Millisecond) // the point is the moment
+		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		_ = cmd.Wait() // whatever it says
+		require.NoDirExists(t, dir)
+		require.Empty(t, processesOf(t, dir))
+		left, err := filepath.Glob("/sys/fs/cgroup/*/" + cgroup.Of(dir))
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
 }
 
 func TestMachinesGoWithTheLab(t *testing.T) {

@@ -2,7 +2,8 @@
 // kubelet makes in them can be found and removed.
 //
 // What surprised us: a control group is a folder that survives its processes, so a killed lab leaves
-// some. Their name says whose they are: [Of] makes it from the lab's folder.
+// some. Their name says whose they are: [Of] makes it from the lab's folder; [Sweep] finds those whose
+// folder is gone.
 package cgroup
 
 import (
@@ -22,10 +23,12 @@ import (
 // mounted is where the control groups are on every system we know.
 const mounted = "/sys/fs/cgroup"
 
+const prefix = "oreg-lab-"
+
 // Of is the name of the groups of the lab in a folder.
 func Of(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
-	return "oreg-lab-" + hex.EncodeToString(sum[:6])
+	return prefix + hex.EncodeToString(sum[:6])
 }
 
 // hierarchies are the roots: one of version 2, or one for each controller of version 1.
@@ -125,4 +128,43 @@ func removeTree(dir string) error {
 		}
 	}
 	return nil
+}
+
+// Sweep removes the groups of labs that were killed and never taken down: those without a process that
+// were made before a time. A younger one may be about to get its first process.
+func Sweep(before time.Time) error { return sweep(prefix+"*", before) }
+
+func sweep(pattern string, before time.Time) error {
+	roots, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, root := range roots {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		errs = append(errs, err)
+		for _, dir := range found {
+			info, err := os.Stat(dir)
+			if err != nil || !info.ModTime().Before(before) || populated(dir) {
+				continue // gone meanwhile, young or in use
+			}
+			errs = append(errs, removeTree(dir))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// populated says whether a group, or one below it, has a process. What cannot be read counts as one.
+func populated(dir string) bool {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		if err == nil && len(raw) > 0 {
+			err = fs.ErrExist
+		}
+		return err
+	})
+	return err != nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"oreg/hack/lab/cgroup"
 	"oreg/hack/lab/etc"
@@ -13,9 +14,16 @@ import (
 	"oreg/hack/lab/record"
 )
 
+// sweepAge is how old a control group without a process must be to be a dead lab's.
+const sweepAge = 10 * time.Minute
+
 // machineBase is the tree from which machines are copied, made when the first one needs it.
 func (l *Lab) machineBase() (string, error) {
-	l.baseOnce.Do(func() { l.base, l.baseErr = l.cfg.MachineBase(l.ctx) })
+	l.baseOnce.Do(func() {
+		if l.baseErr = cgroup.Sweep(l.cfg.Now().Add(-sweepAge)); l.baseErr == nil {
+			l.base, l.baseErr = l.cfg.MachineBase(l.ctx)
+		}
+	})
 	return l.base, l.baseErr
 }
 
