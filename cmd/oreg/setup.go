@@ -57,7 +57,7 @@ func (a *app) loadInventory(ctx context.Context, cfg *ansiblecfg.Config) (*inven
 	return unlessInterrupted(ctx, func() (*inventory.Inventory, error) {
 		return inventory.Load(ctx, inventory.Options{
 			Paths: paths, ExtraVars: a.extraVars, Dir: a.dir, Env: a.lookupEnv,
-			Vault: a.vaultSecrets(cfg), AllowScripts: a.scripts, ScriptStderr: a.stderr, Now: a.now,
+			Vault: a.vaultSecrets(cfg), AllowScripts: a.scripts, Environ: a.environ, ScriptStderr: a.stderr, Now: a.now,
 		})
 	})
 }
