@@ -239,6 +239,29 @@ func dialFrom(conn *sshexec.Conn) validate.DialFunc {
 	}
 }
 
+// tokenHosts learns, without presenting any login, where the delegated
+// registries have their logins decided: an entry for that host is theirs, and
+// is not somebody's leftover.
+func (r *Run) tokenHosts(ctx context.Context) []validate.Result {
+	prober, ok := r.Checker.(Prober)
+	if !ok {
+		return nil
+	}
+	var results []validate.Result
+	for i, c := range r.Cluster.Credentials {
+		if !c.Delegated {
+			continue
+		}
+		result := prober.Probe(ctx, c, validate.Origin{Name: validate.Controller})
+		result.Index = i
+		if result.Realm == "" {
+			r.Watch.Warn(fmt.Sprintf("%s was not asked for its token host (%s): an entry for that host may show as a leftover", c.Host, result.Cause))
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
 func pick(all []inventory.Credential, indexes []int) []inventory.Credential {
 	some := make([]inventory.Credential, len(indexes))
 	for j, i := range indexes {

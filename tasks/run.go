@@ -173,7 +173,7 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 	}
-	wanted := Entries(r.Cluster.Credentials, nil)
+	wanted := Entries(r.Cluster.Credentials, r.tokenHosts(ctx))
 	if !r.SkipNodes {
 		managed := r.managed(ctx)
 		r.nodes(ctx, report, "comparing the nodes", func(ctx context.Context, n inventory.Node) HostReport {
