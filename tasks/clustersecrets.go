@@ -216,23 +216,33 @@ func (c *ClusterSecrets) Place(ctx context.Context, wanted []dockerconfig.Entry)
 
 // Verify compares the secrets with the wanted entries.
 func (c *ClusterSecrets) Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
-	return c.do(ctx, wanted, secrets.Verify)
+	job := c.Job
+	job.Entries = wanted
+	return c.with(ctx, job, secrets.Verify)
 }
 
+// do does work that changes secrets, told to the journal.
 func (c *ClusterSecrets) do(ctx context.Context, wanted []dockerconfig.Entry,
 	work func(context.Context, secrets.Client, secrets.Job) ([]secrets.Result, []string),
 ) []SecretReport {
 	job := c.Job
 	job.Entries = wanted
+	if c.Journal != nil && !job.Check {
+		job.Before = beforeSecret(c.Journal, job.Run)
+	}
+	return c.with(ctx, job, work)
+}
+
+// with does work on the cluster, told to the journal if the job has its hook.
+func (c *ClusterSecrets) with(ctx context.Context, job secrets.Job,
+	work func(context.Context, secrets.Client, secrets.Job) ([]secrets.Result, []string),
+) []SecretReport {
 	client, err := c.open(ctx)
 	if err != nil {
 		return []SecretReport{*c.failed(err)}
 	}
-	if c.Journal != nil && !job.Check {
-		job.Before = beforeSecret(c.Journal, job.Run)
-	}
 	results, warnings := work(ctx, client, job)
-	if c.Journal != nil && !job.Check {
+	if job.Before != nil {
 		c.warnJournal(afterSecrets(c.Journal, results))
 	}
 	for _, w := range append(warnings, client.Warnings()...) {

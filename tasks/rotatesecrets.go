@@ -13,8 +13,9 @@ import (
 // would replace.
 func (c *ClusterSecrets) Plan(ctx context.Context, wanted []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {
 	var replaced []dockerconfig.Found
-	planned := c.do(ctx, wanted, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
-		job.Check, job.Before = true, nil
+	job := c.Job
+	job.Entries, job.Check = wanted, true
+	planned := c.with(ctx, job, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
 		results, warnings := secrets.Ensure(ctx, client, job)
 		present, err := secrets.Logins(ctx, client, job)
 		if err != nil {
