@@ -13,7 +13,7 @@ func TestAdviceNamesEachProgramAndEachPackageOnce(t *testing.T) {
 		{Name: "a", Package: "p", For: "this"},
 		{Name: "b", Package: "p", For: "that"},
 	}
-	require.Equal(t, "missing programs:\n  a                  for this\n  b                  for that\nas root: apt-get install p", deps.Advice(two, true))
+	require.Equal(t, "missing programs:\n  a                      for this\n  b                      for that\nas root: apt-get install p", deps.Advice(two, true))
 	require.Contains(t, deps.Advice(two, false), "on Debian they are the packages: p")
 }
 
