@@ -82,7 +82,7 @@ func (n *Node) session(ctx context.Context, sc *ssh.ServerConn, nc ssh.NewChanne
 	// The channel's requests end when the client closes the channel or the connection: so does ctx.
 	defer cancel()
 	for req := range requests {
-		ok := false
+		ok, run := false, false
 		switch req.Type {
 		case "env":
 			var v struct{ Name, Value string }
@@ -96,12 +96,15 @@ func (n *Node) session(ctx context.Context, sc *ssh.ServerConn, nc ssh.NewChanne
 				started = true
 				s.Command = v.Command
 				n.event("exec", s.User, sc.RemoteAddr().String(), s.Command)
-				work.Go(func() { n.exec(ctx, ch, s) })
+				run = true
 			}
 		}
 		if req.WantReply {
 			// The peer is gone if this fails; the range ends then.
 			_ = req.Reply(ok, nil)
+		}
+		if run { // after the reply: a quick command would end the channel before it
+			work.Go(func() { n.exec(ctx, ch, s) })
 		}
 	}
 }
