@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export OREG_LAB=$bin/lab
 # Counted and not timed: a timed run that ends on a busy machine may report
 # its own deadline as a failure.
-fuzztime=${FUZZTIME:-2000x}
+fuzztime=${FUZZTIME:-500x}
 
 echo "== unit tests and tests on real parts"
 go test -race -tags lab -timeout 40m ./...
