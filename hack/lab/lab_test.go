@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"oreg/hack/lab/cgroup"
@@ -113,20 +114,34 @@ func (r *running) requireGone(t *testing.T, folder bool) {
 			pids = append(pids, n.PID)
 		}
 	}
-	require.Eventually(t, func() bool {
+	left := func() []string {
+		left := processesOf(t, r.Dir)
 		for _, pid := range pids {
 			if alive(pid) {
-				return false
+				left = append(left, describe(pid))
 			}
 		}
-		return len(processesOf(t, r.Dir)) == 0
-	}, 10*time.Second, 20*time.Millisecond, "processes left: %v", processesOf(t, r.Dir))
+		return left
+	}
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Empty(c, left(), "processes")
+	}, 10*time.Second, 20*time.Millisecond)
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	require.NoError(t, err)
 	require.NotContains(t, string(mounts), r.Dir)
 	if folder {
 		require.NoDirExists(t, r.Dir)
 	}
+}
+
+// describe says what a process is and what it waits for.
+func describe(pid int) string {
+	words := []string{strconv.Itoa(pid)}
+	for _, f := range []string{"stat", "wchan", "cmdline", "status"} {
+		raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, f)) // it may have ended
+		words = append(words, string(raw))
+	}
+	return strings.Join(words, " | ")
 }
 
 func processesOf(t *testing.T, dir string) []string {
@@ -251,7 +266,8 @@ func TestDetachedLabIsEndedByDown(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, alive(s.PID))
 	require.NoError(t, command(t.Context(), t, dir, "down").Run())
-	require.False(t, alive(s.PID))
+	// Its files are closed, by which `lab down` knows, a moment before it is gone.
+	require.Eventually(t, func() bool { return !alive(s.PID) }, 10*time.Second, time.Millisecond)
 	require.NoDirExists(t, dir)
 }
 

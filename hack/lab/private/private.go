@@ -121,9 +121,13 @@ func Enter(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &spec); err != nil {
 		return fmt.Errorf("reading the specification: %w", err)
 	}
+	// Exec carries what belongs to the thread that calls it: the namespaces, and the signal that it gets
+	// when the lab dies. Command gave that signal to the first thread; this may be another one.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("asking to die with the lab: %w", err)
+	}
 	if spec.NetNS != "" {
-		// Exec carries the namespaces of the thread that calls it.
-		runtime.LockOSThread()
 		if err := netns.Enter(spec.NetNS); err != nil {
 			return err
 		}
