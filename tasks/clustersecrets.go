@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"oreg/inventory"
 	"oreg/inventory/secret"
-	"oreg/sshexec"
 	"oreg/tasks/clusterlock"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
@@ -20,74 +16,6 @@ import (
 	"oreg/tasks/kubenode"
 	"oreg/tasks/secrets"
 )
-
-// API is how a run reaches the cluster. Open is called once, when the API is
-// first needed; close ends what it opened.
-type API interface {
-	Open(ctx context.Context) (access *kube.Access, close func(), err error)
-}
-
-// MasterAPI goes through the first master, with the kubeconfig that the
-// installer left there, over one SSH connection and never by way of a disk.
-type MasterAPI struct {
-	SSH    *sshexec.Client
-	Master inventory.Node
-}
-
-// Open reads the master's kubeconfig. The error is a *kube.Error with cause
-// api-unreachable: to the cluster it makes no difference why the master was
-// not reached.
-func (m MasterAPI) Open(ctx context.Context) (*kube.Access, func(), error) {
-	conn, err := m.SSH.Connect(ctx, Target(m.Master))
-	if err != nil {
-		return nil, nil, m.unreachable("connect to", err)
-	}
-	closeConn := func() { _ = conn.Close() } // what was done over it is decided by then
-	read := func(ctx context.Context, file string) ([]byte, error) {
-		return conn.Run(ctx, "exec cat -- "+shellescape.Quote(file), nil)
-	}
-	content, err := read(ctx, kube.MasterKubeconfig)
-	if err != nil {
-		closeConn()
-		return nil, nil, m.unreachable("read "+kube.MasterKubeconfig+" on", err)
-	}
-	access, err := kube.FromMaster(ctx, kube.Master{
-		Name: m.Master.Name, Kubeconfig: content, ReadFile: read,
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return conn.DialContext(ctx, network, address)
-		},
-	})
-	if err != nil {
-		closeConn()
-		return nil, nil, err
-	}
-	return access, closeConn, nil
-}
-
-func (m MasterAPI) unreachable(doing string, err error) error {
-	e := &kube.Error{
-		Cause: kube.CauseAPIUnreachable, Err: err,
-		Message: fmt.Sprintf("cannot %s the first master %s: %v", doing, m.Master.Name, err),
-		Hint:    "the API is reached through the first master; --kubeconfig FILE goes another way",
-	}
-	var connection *sshexec.Error
-	if errors.As(err, &connection) && connection.Hint != "" {
-		e.Hint = connection.Hint + "; or reach the API with --kubeconfig FILE"
-	}
-	return e
-}
-
-// KubeconfigAPI follows kubectl's own rules.
-type KubeconfigAPI struct {
-	Flags       kube.Flags
-	Environment kube.Environment
-}
-
-// Open reads the kubeconfig; nothing is sent yet.
-func (k KubeconfigAPI) Open(context.Context) (*kube.Access, func(), error) {
-	access, err := kube.FromKubeconfig(k.Flags, k.Environment)
-	return access, func() {}, err
-}
 
 // ClusterSecrets looks after the secrets of the inventory in the cluster. It
 // is a [SecretKeeper]. Close ends its connections.
