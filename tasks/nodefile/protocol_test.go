@@ -141,3 +141,16 @@ func TestRefusedRequests(t *testing.T) {
 		require.Error(t, p.Wait(), "killed")
 	}
 }
+
+// The answer's lines are read into a small buffer: longer ones are put
+// together, up to a bound.
+func TestLongLines(t *testing.T) {
+	answer := func(line int) error {
+		p := actor(strings.Repeat("x", line) + "\nNONCE nohash\n")
+		_, err := nodefile.Apply(t.Context(), p, request("/a/.docker/config.json"), nil)
+		return err
+	}
+	// Long, but a line: the script's own words after it are heard.
+	require.ErrorContains(t, answer(60_000), "sha256sum")
+	require.ErrorContains(t, answer(100_000), "a line of more than 65536 bytes")
+}

@@ -37,6 +37,7 @@ type call struct {
 // exit stands inside so that no byte after it can be taken for a command.
 func (c call) script() string {
 	var b strings.Builder
+	b.Grow(len(scriptSource))
 	for line := range strings.Lines(scriptSource) {
 		line = strings.TrimLeft(line, "\t")
 		if line != "\n" && !strings.HasPrefix(line, "#") {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +17,8 @@ import (
 	"oreg/tasks/dockerconfig"
 )
 
-// maxLine bounds one line of the node's answer, in bytes.
+// maxLine bounds one line of the node's answer, in bytes. The reader's own
+// buffer is small: there is one for each connection.
 const maxLine = 64 << 10
 
 // maxGreeting bounds what a login shell may print before the script answers.
@@ -42,7 +44,7 @@ type session struct {
 
 // newSession sends the script.
 func newSession(ctx context.Context, p *sshexec.Process, req Request, op string, backup bool) (*session, error) {
-	s := &session{p: p, nonce: "oreg-" + rand.Text(), r: bufio.NewReaderSize(p.Stdout, maxLine), ctx: ctx, req: req}
+	s := &session{p: p, nonce: "oreg-" + rand.Text(), r: bufio.NewReader(p.Stdout), ctx: ctx, req: req}
 	wait := int(req.LockWait / (100 * time.Millisecond))
 	// The first answer may wait for the lock of each file.
 	s.idle = time.AfterFunc(req.Silence+time.Duration(len(req.Paths))*req.LockWait, func() {
@@ -148,10 +150,18 @@ func (e *protocolError) Error() string { return e.what }
 // line reads one line. ours is false for one without the nonce.
 func (s *session) line() (text string, ours bool, err error) {
 	raw, err := s.r.ReadSlice('\n')
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
-		return "", false, &protocolError{"a line of more than " + strconv.Itoa(maxLine) + " bytes"}
-	case err != nil:
+	if errors.Is(err, bufio.ErrBufferFull) {
+		long := slices.Clone(raw)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			if len(long) > maxLine {
+				return "", false, &protocolError{"a line of more than " + strconv.Itoa(maxLine) + " bytes"}
+			}
+			raw, err = s.r.ReadSlice('\n')
+			long = append(long, raw...)
+		}
+		raw = long
+	}
+	if err != nil {
 		return "", false, err
 	}
 	s.idle.Reset(s.req.Silence)
