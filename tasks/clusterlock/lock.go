@@ -37,7 +37,7 @@ const (
 // The times of the lock.
 const (
 	// Expiry is how long a holder counts as alive without a sign, and how long
-	// a newcomer waits before he gives up.
+	// a newcomer waits for one and the same holder before he gives up.
 	Expiry = 30 * time.Second
 	// Renewal is the pause between two signs.
 	Renewal = 8 * time.Second
@@ -97,8 +97,10 @@ type Lock struct {
 }
 
 // Acquire takes the lock of a namespace, at once or when its holder is gone. It
-// waits for [Expiry] at most. The error is a *kube.Error, with a [*LockedError]
-// in its chain where somebody else goes on holding it, or what ended ctx.
+// waits for [Expiry] at most, and anew whenever the lock has passed on: many
+// short runs that come together are a queue, and none of them has failed. The
+// error is a *kube.Error, with a [*LockedError] in its chain where somebody else
+// goes on holding it, or what ended ctx.
 func Acquire(ctx context.Context, client coreclient.ConfigMapInterface, namespace string, holder Holder, o Options) (*Lock, error) {
 	alive := o.Alive
 	if alive == nil {
@@ -108,6 +110,7 @@ func Acquire(ctx context.Context, client coreclient.ConfigMapInterface, namespac
 	l := &Lock{client: client, now: o.Now, holder: holder, lost: make(chan struct{})}
 	begun := o.Now()
 	version, since := "", begun
+	var last Holder
 	for {
 		present, err := client.Get(ctx, Name, metav1.GetOptions{})
 		switch {
@@ -119,6 +122,9 @@ func Acquire(ctx context.Context, client coreclient.ConfigMapInterface, namespac
 			version, since = present.ResourceVersion, o.Now()
 		}
 		other := holderOf(present)
+		if present != nil && (other.Run != last.Run || !other.Since.Equal(last.Since)) {
+			last, begun = other, o.Now()
+		}
 		gone := present != nil && (other.Process.here(holder.Process) && !alive(other.Process) || o.Now().Sub(since) >= Expiry)
 		if present == nil || gone {
 			err := l.write(ctx, present)

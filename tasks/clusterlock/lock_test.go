@@ -3,6 +3,8 @@ package clusterlock_test
 import (
 	"context"
 	"os/exec"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -87,6 +89,27 @@ func TestTwoRunsOnOneCluster(t *testing.T) {
 		require.NoError(t, second.Release(t.Context()))
 		_, err = api.Get(t.Context(), clusterlock.Name, metav1.GetOptions{})
 		assert.True(t, kube.NotFound(err))
+	})
+}
+
+// TestAQueueIsNoFailure: a run waits for each holder that has the lock before
+// it, however long they take together.
+func TestAQueueIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		const runs, work = 10, 20 * time.Second
+		var queue sync.WaitGroup
+		for i := range runs {
+			queue.Go(func() {
+				l, err := acquire(t.Context(), api, holder("r"+strconv.Itoa(i), "here"), true)
+				if !assert.NoError(t, err, "run %d", i) {
+					return
+				}
+				time.Sleep(work)
+				assert.NoError(t, l.Release(t.Context()))
+			})
+		}
+		queue.Wait()
 	})
 }
 
