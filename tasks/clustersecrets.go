@@ -205,12 +205,3 @@ func (c *ClusterSecrets) Close() {
 		c.close()
 	}
 }
-
-// secretFailure decides the cause by the error's type.
-func secretFailure(err error) *Failure {
-	var failure *kube.Error
-	if errors.As(err, &failure) {
-		return &Failure{Cause: string(failure.Cause), Message: failure.Message, Hint: failure.Hint}
-	}
-	return &Failure{Cause: string(kube.CauseAPIUnreachable), Message: err.Error()}
-}
