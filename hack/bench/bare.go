@@ -92,5 +92,8 @@ func visit(ctx context.Context, n labNode, key ssh.Signer) error {
 	if err != nil {
 		return err
 	}
-	return session.Run("true")
+	if out, err := session.CombinedOutput("true"); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }

@@ -50,7 +50,9 @@ func (sh Shell) Exec(ctx context.Context, s *Session) (int, error) {
 	cmd.SysProcAttr.Setsid = true
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = sh.Grace
+	// What left the session may hold the streams for ever; a busy lab with hundreds of sessions may be
+	// seconds late in noticing their end.
+	cmd.WaitDelay = 15 * sh.Grace
 	cmd.Stdout, cmd.Stderr = s.Stdout, s.Stderr
 	// Not cmd.Stdin: Wait would then wait for the client to end its input.
 	stdin, err := cmd.StdinPipe()
