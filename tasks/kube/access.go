@@ -2,11 +2,13 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,6 +65,7 @@ type Client struct {
 
 	http     *http.Client
 	warnings *warnings
+	where    string
 }
 
 // Client opens the clients. Nothing is sent yet. version is oreg's, for the
@@ -89,7 +92,35 @@ func (a *Access) Client(version string) (*Client, error) {
 	if err != nil {
 		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
 	}
-	return &Client{Interface: typed, Dynamic: dyn, http: hc, warnings: seen}, nil
+	return &Client{Interface: typed, Dynamic: dyn, http: hc, warnings: seen, where: a.where()}, nil
+}
+
+// where names the server and the way to it.
+func (a *Access) where() string {
+	server := a.Server
+	if u, err := url.Parse(a.Server); err == nil && u.Host != "" {
+		server = u.Host
+	}
+	way := a.Source
+	if a.Context != "" {
+		way += fmt.Sprintf(", context %q", a.Context)
+	}
+	return fmt.Sprintf("API server %s, by %s", server, way)
+}
+
+// Where names the server's host and port and the way to it, for messages:
+// `API server 10.0.0.1:6443, by /root/.kube/config, context "lab"`.
+func (c *Client) Where() string { return c.where }
+
+// Locate adds [Client.Where] to the message of an [*Error] that another server
+// might not have given, and returns any other error as it is. It is for the
+// last that sees an error, and adds nothing a second time.
+func (c *Client) Locate(err error) error {
+	var known *Error
+	if !errors.As(err, &known) || !known.Cause.OfServer() || strings.HasSuffix(known.Message, c.where+")") {
+		return err
+	}
+	return &Error{Cause: known.Cause, Message: fmt.Sprintf("%s (%s)", known.Message, c.where), Hint: known.Hint, Err: err}
 }
 
 // Close ends idle connections, so that an SSH connection under them can end.

@@ -182,3 +182,32 @@ func TestFromMasterRefuses(t *testing.T) {
 		})
 	}
 }
+
+// A failure that another server might not have given says which was asked, and
+// how it was found.
+func TestLocate(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		answerStatus(w, 403, metav1.Status{Reason: metav1.StatusReasonForbidden, Message: "no"})
+	})
+	host := server.Listener.Addr().String()
+	file := write(t, "k", kubeconfig(t, server, nil))
+	named, err := FromKubeconfig(Flags{Kubeconfig: file}, environment(nil))
+	require.NoError(t, err)
+	master, err := FromMaster(t.Context(), Master{Name: "master1", Kubeconfig: kubeconfig(t, server, nil), Dial: (&net.Dialer{}).DialContext})
+	require.NoError(t, err)
+	for where, a := range map[string]*Access{
+		fmt.Sprintf(`(API server %s, by %s, context "lab")`, host, file):                                       named,
+		fmt.Sprintf(`(API server %s, by /etc/origin/master/admin.kubeconfig of master1, context "lab")`, host): master,
+	} {
+		client := open(t, a)
+		err := client.Locate(getSecret(t.Context(), client))
+		require.ErrorContains(t, err, where)
+		assert.True(t, IsCause(err, CauseForbidden))
+		assert.Equal(t, err.Error(), client.Locate(err).Error(), "a second time")
+		require.NoError(t, client.Locate(nil))
+		for _, cause := range []Cause{CauseConflict, CauseWrongType, CauseRejected, CauseWrongCluster} {
+			other := &Error{Cause: cause, Message: "m"}
+			assert.Same(t, other, client.Locate(other))
+		}
+	}
+}

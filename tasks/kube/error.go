@@ -18,6 +18,16 @@ const (
 	CauseWrongCluster     Cause = "wrong-cluster"
 )
 
+// OfServer says that a failure depends on which server was asked, and as whom.
+func (c Cause) OfServer() bool {
+	switch c {
+	case CauseAPIUnreachable, CauseUnauthorized, CauseForbidden, CauseNamespaceMissing:
+		return true
+	case CauseConflict, CauseWrongType, CauseRejected, CauseWrongCluster:
+	}
+	return false
+}
+
 // Error is the failure of one call, or of what several calls were to do.
 type Error struct {
 	Cause Cause

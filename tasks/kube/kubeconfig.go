@@ -57,27 +57,30 @@ func FromKubeconfig(flags Flags, env Environment) (*Access, error) {
 	rules := loadingRules(flags, env)
 	raw, err := rules.Load()
 	if err != nil {
-		return nil, loadError(flags, err)
+		return nil, loadError(rules, err)
 	}
 	source := foundIn(rules)
+	if clientcmdapi.IsConfigEmpty(raw) {
+		if a := inCluster(flags, env); a != nil && flags.Kubeconfig == "" && flags.Context == "" {
+			return a, nil
+		}
+		return nil, nothingIn(rules, env)
+	}
 	if flags.Context != "" && raw.Contexts[flags.Context] == nil {
 		return nil, &ConfigError{
 			Message: fmt.Sprintf("%s: there is no context %q, only: %s", source, flags.Context, strings.Join(contextNames(raw), ", ")),
 			Hint:    "kubectl config get-contexts lists them",
 		}
 	}
-	if clientcmdapi.IsConfigEmpty(raw) {
-		if a := inCluster(flags, env); a != nil {
-			return a, nil
-		}
-		return nil, &ConfigError{
-			Message: fmt.Sprintf("no cluster: no kubeconfig at %s, and this is no pod", strings.Join(rules.Precedence, ", ")),
-			Hint:    "name one with --kubeconfig, or an inventory with -i to go through its first master",
-		}
-	}
 	name := raw.CurrentContext
 	if flags.Context != "" {
 		name = flags.Context
+	}
+	if problem := unusableContext(raw, name); problem != "" {
+		return nil, &ConfigError{
+			Message: source + ": " + problem,
+			Hint:    "name another one with --context; kubectl config get-contexts lists them",
+		}
 	}
 	// client-go goes on without any login where the user is missing.
 	if c := raw.Contexts[name]; c != nil && c.AuthInfo != "" && raw.AuthInfos[c.AuthInfo] == nil {
@@ -123,21 +126,62 @@ func loadingRules(flags Flags, env Environment) *clientcmd.ClientConfigLoadingRu
 	return rules
 }
 
-// loadError names the file; a parser's own words may repeat a line of it, with
-// a token, so they are left out.
-func loadError(flags Flags, err error) *ConfigError {
-	if flags.Kubeconfig != "" && errors.Is(err, fs.ErrNotExist) {
-		return &ConfigError{Message: fmt.Sprintf("kubeconfig %s does not exist", flags.Kubeconfig), Err: err}
+// loadError names the files; a parser's own words may repeat a line of one,
+// with a token, so they are left out.
+func loadError(rules *clientcmd.ClientConfigLoadingRules, err error) *ConfigError {
+	if rules.ExplicitPath != "" && errors.Is(err, fs.ErrNotExist) {
+		return &ConfigError{Message: fmt.Sprintf("kubeconfig %s does not exist", rules.ExplicitPath), Hint: "--kubeconfig names it", Err: err}
 	}
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
 		return &ConfigError{Message: fmt.Sprintf("kubeconfig %s cannot be read: %v", pathError.Path, pathError.Err), Err: err}
 	}
-	where := flags.Kubeconfig
+	where := rules.ExplicitPath
 	if where == "" {
-		where = "one of the files of $KUBECONFIG, or ~/.kube/config,"
+		where = "one of " + foundIn(rules)
 	}
 	return &ConfigError{Message: fmt.Sprintf("%s is not a kubeconfig or names files that do not exist", where), Hint: "kubectl config view reads the same files and says more"}
+}
+
+// nothingIn says, file by file, why there is no cluster.
+func nothingIn(rules *clientcmd.ClientConfigLoadingRules, env Environment) *ConfigError {
+	const hint = "name a kubeconfig with --kubeconfig, or an inventory with -i to go through its first master"
+	if rules.ExplicitPath != "" {
+		return &ConfigError{Message: fmt.Sprintf("kubeconfig %s is empty: it names no cluster", rules.ExplicitPath), Hint: hint}
+	}
+	found := make([]string, 0, len(rules.Precedence))
+	for _, file := range rules.Precedence {
+		what := "does not exist"
+		if _, err := os.Stat(file); err == nil {
+			what = "is empty"
+		}
+		found = append(found, file+" "+what)
+	}
+	where := strings.Join(found, ", ")
+	switch {
+	case len(found) == 0:
+		where = "$KUBECONFIG is not set and there is no home folder"
+	case env.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "":
+		where = "of $KUBECONFIG " + where
+	}
+	return &ConfigError{Message: fmt.Sprintf("no cluster: %s, and this is no pod", where), Hint: hint}
+}
+
+// unusableContext says what is wrong with a context of a configuration that
+// has something in it; empty if nothing is. client-go takes one without a
+// current context for no configuration at all and blames a variable that
+// nobody has set.
+func unusableContext(raw *clientcmdapi.Config, name string) string {
+	chosen := raw.Contexts[name]
+	switch {
+	case name == "":
+		return "no current context is set; there are: " + strings.Join(contextNames(raw), ", ")
+	case chosen == nil:
+		return fmt.Sprintf("the current context %q is not in it, only: %s", name, strings.Join(contextNames(raw), ", "))
+	case raw.Clusters[chosen.Cluster] == nil:
+		return fmt.Sprintf("the cluster %q of context %q is not in it", chosen.Cluster, name)
+	}
+	return ""
 }
 
 // foundIn names the files that a configuration came from.

@@ -67,6 +67,7 @@ func TestFromKubeconfigPrecedence(t *testing.T) {
 func TestFromKubeconfigErrors(t *testing.T) {
 	server := serve(t, answer)
 	good := write(t, "good", kubeconfig(t, server, nil))
+	empty := write(t, "empty", nil)
 	broken := write(t, "broken", []byte("users:\n- user: {token: tok-4711\n"))
 	for name, tt := range map[string]struct {
 		flags Flags
@@ -77,9 +78,21 @@ func TestFromKubeconfigErrors(t *testing.T) {
 		"named file missing": {Flags{Kubeconfig: "/does/not/exist"}, nil, []string{"kubeconfig /does/not/exist does not exist"}, fs.ErrNotExist},
 		"a folder":           {Flags{Kubeconfig: t.TempDir()}, nil, []string{"is not a kubeconfig"}, nil},
 		"not YAML":           {Flags{Kubeconfig: broken}, nil, []string{broken, "is not a kubeconfig"}, nil},
-		"not YAML by env":    {Flags{}, map[string]string{"KUBECONFIG": broken}, []string{"is not a kubeconfig"}, nil},
+		"not YAML by env":    {Flags{}, map[string]string{"KUBECONFIG": broken}, []string{broken, "is not a kubeconfig"}, nil},
 		"context missing":    {Flags{Kubeconfig: good, Context: "prod"}, nil, []string{good, `no context "prod", only: lab`}, nil},
-		"nothing anywhere":   {Flags{}, map[string]string{"KUBECONFIG": "/does/not/exist"}, []string{"no cluster", "/does/not/exist"}, nil},
+		"KUBECONFIG missing": {Flags{}, map[string]string{"KUBECONFIG": "/does/not/exist"}, []string{"no cluster: of $KUBECONFIG /does/not/exist does not exist, and this is no pod"}, nil},
+		"KUBECONFIG empty":   {Flags{}, map[string]string{"KUBECONFIG": empty + ":/does/not/exist"}, []string{"of $KUBECONFIG " + empty + " is empty, /does/not/exist does not exist"}, nil},
+		"named file empty":   {Flags{Kubeconfig: empty}, nil, []string{"kubeconfig " + empty + " is empty: it names no cluster"}, nil},
+		"empty and context":  {Flags{Kubeconfig: empty, Context: "prod"}, nil, []string{"is empty"}, nil},
+		"nothing anywhere":   {Flags{}, nil, []string{"no cluster: $KUBECONFIG is not set and there is no home folder"}, nil},
+		"no current context": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) { c.CurrentContext = "" }))},
+			nil, []string{"no current context is set; there are: lab"}, nil},
+		"current context gone": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) { c.CurrentContext = "gone" }))},
+			nil, []string{`the current context "gone" is not in it, only: lab`}, nil},
+		"cluster gone": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) { delete(c.Clusters, "lab") }))},
+			nil, []string{`the cluster "lab" of context "lab" is not in it`}, nil},
+		"no context at all": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) { c.CurrentContext, c.Contexts = "", nil }))},
+			nil, []string{"no current context is set; there are: none at all"}, nil},
 		"user missing": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) { c.Contexts["lab"].AuthInfo = "gone" }))},
 			nil, []string{`user "gone" of context "lab"`}, nil},
 		"certificate missing": {Flags{Kubeconfig: write(t, "k", kubeconfig(t, server, func(c *clientcmdapi.Config) {
