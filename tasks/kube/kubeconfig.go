@@ -157,14 +157,14 @@ func nothingIn(rules *clientcmd.ClientConfigLoadingRules, env Environment) *Conf
 		}
 		found = append(found, file+" "+what)
 	}
-	where := strings.Join(found, ", ")
-	switch {
-	case len(found) == 0:
-		where = "$KUBECONFIG is not set and there is no home folder"
-	case env.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "":
-		where = "of $KUBECONFIG " + where
+	by := "no kubeconfig"
+	if env.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" {
+		by = "no kubeconfig by $KUBECONFIG"
 	}
-	return &ConfigError{Message: fmt.Sprintf("no cluster: %s, and this is no pod", where), Hint: hint}
+	if len(found) == 0 {
+		found = []string{"$KUBECONFIG is not set and there is no home folder"}
+	}
+	return &ConfigError{Message: fmt.Sprintf("no cluster: %s (%s), and this is no pod", by, strings.Join(found, ", ")), Hint: hint}
 }
 
 // unusableContext says what is wrong with a context of a configuration that
