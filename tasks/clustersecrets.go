@@ -64,7 +64,7 @@ func (c *ClusterSecrets) open(ctx context.Context) (*kube.Client, error) {
 	}
 	c.client, c.err = access.Client(c.Version)
 	if c.err == nil && access.Asked && !c.AllowOtherCluster {
-		c.err = kube.Guard(ctx, c.client.CoreV1().Nodes(), c.Nodes, access.Source)
+		c.err = c.client.Locate(kube.Guard(ctx, c.client.CoreV1().Nodes(), c.Nodes, access.Source))
 	}
 	return c.client, c.err
 }
@@ -181,6 +181,9 @@ func (c *ClusterSecrets) with(ctx context.Context, job secrets.Job,
 
 // failed is the report of a cluster that could not be worked on.
 func (c *ClusterSecrets) failed(err error) *SecretReport {
+	if c.client != nil {
+		err = c.client.Locate(err)
+	}
 	return &SecretReport{Namespace: c.Job.Namespace, Name: c.Job.Name, Status: StatusFailed, Error: secretFailure(err)}
 }
 
@@ -191,6 +194,7 @@ func (c *ClusterSecrets) reports(results []secrets.Result) []SecretReport {
 		for _, w := range r.Warnings {
 			c.Warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
 		}
+		r.Err = c.client.Locate(r.Err)
 		reports = append(reports, NewSecretReport(r))
 	}
 	return reports

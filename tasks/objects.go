@@ -8,6 +8,8 @@ const (
 	KindRoleBinding    = "rolebinding"
 	KindPool           = "machineconfigpool"
 	KindFile           = "file"
+	KindImageStream    = "imagestream"
+	KindImageStreamTag = "imagestreamtag"
 )
 
 // NewSecretReport is the row of one secret, without its warnings.

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,6 +77,8 @@ type Rotation struct {
 	// undone: a rollback on failure was made, or tried.
 	undone bool
 	result *RotationReport
+	// secretsTried: the secrets' turn came.
+	secretsTried bool
 }
 
 // rotating is one host on its way.
@@ -129,16 +132,32 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 	r.result = &RotationReport{StillOld: []OldPlace{}, Continues: r.Earlier != nil}
 	report.Rotation = r.result
 	if err := r.plan(ctx, report, results); err != nil {
-		return report, err
+		return r.early(ctx, report, err)
 	}
 	if r.result.Stopped == "" && !r.Check {
 		if err := r.ask(ctx); err != nil {
-			return report, err
+			return r.early(ctx, report, err)
 		}
 		r.carryOut(ctx, report)
 	}
 	r.finish(ctx, report)
+	if r.result.Stopped == "" {
+		r.reimport(ctx, report, r.wanted)
+	}
 	return report, ctx.Err()
+}
+
+// early ends the run before its first change.
+func (r *Rotation) early(ctx context.Context, report *Report, err error) (*Report, error) {
+	switch {
+	case errors.Is(err, ErrDeclined):
+		r.result.Stopped = "nothing was changed, because the answer was no"
+	case ctx.Err() != nil:
+		r.result.Stopped = "nothing was changed, because the run was interrupted"
+	default:
+		r.result.Stopped = err.Error()
+	}
+	return report, err
 }
 
 // ask tells the plan and waits for a yes.
@@ -200,6 +219,7 @@ func (r *Rotation) placeSecrets(ctx context.Context, report *Report) bool {
 	if r.SkipSecrets {
 		return ctx.Err() == nil
 	}
+	r.secretsTried = ctx.Err() == nil
 	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.API.Place(ctx, r.wanted) })
 	for _, s := range report.Secrets {
 		if s.Status == StatusFailed {
@@ -235,7 +255,7 @@ func (r *Rotation) undo(ctx context.Context, report *Report) {
 			h.wrote = false
 			r.Watch.Step()
 		})
-	if !r.SkipSecrets && len(report.Secrets) > 0 {
+	if r.secretsTried || !r.SkipSecrets && r.Earlier != nil {
 		report.Secrets = r.API.Undo(ctx)
 		for _, s := range report.Secrets {
 			if s.Status == StatusFailed {

@@ -48,7 +48,8 @@ func (c *ClusterSecrets) KubeNodes(ctx context.Context) ([]kubenode.Node, error)
 	if err != nil {
 		return nil, err
 	}
-	return kubenode.List(ctx, client.CoreV1().Nodes())
+	nodes, err := kubenode.List(ctx, client.CoreV1().Nodes())
+	return nodes, client.Locate(err)
 }
 
 // AwaitReady waits for a heartbeat of a Node that is newer than after.
@@ -66,7 +67,8 @@ func (c *ClusterSecrets) Managed(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return secrets.Managed(ctx, client, c.Job)
+	managed, err := secrets.Managed(ctx, client, c.Job)
+	return managed, client.Locate(err)
 }
 
 // Logins are those that the secret holds.
@@ -75,5 +77,6 @@ func (c *ClusterSecrets) Logins(ctx context.Context) ([]dockerconfig.Found, erro
 	if err != nil {
 		return nil, err
 	}
-	return secrets.Logins(ctx, client, c.Job)
+	logins, err := secrets.Logins(ctx, client, c.Job)
+	return logins, client.Locate(err)
 }

@@ -75,12 +75,20 @@ type Run struct {
 	Strict bool
 	// SkipNodes and SkipSecrets leave one half out (--only, --limit).
 	SkipNodes, SkipSecrets bool
+	// SecretsLeftOut is why SkipSecrets follows from something else; empty
+	// where the user asked for it. Secret is the row that says so, without its
+	// status.
+	SecretsLeftOut string
+	Secret         SecretReport
 	// Limited says that nodes of the inventory were left out.
 	Limited bool
 	// Prune takes out what oreg once wrote and the inventory no longer names.
 	Prune bool
 	// Live makes Verify try the logins that are really in place.
 	Live bool
+	// Reimport has image streams imported again once the secrets are in place,
+	// and reports them; nil leaves them as they are.
+	Reimport func(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 
 	Cluster *inventory.Cluster
 	Checker Checker
@@ -157,10 +165,9 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 			return r.Nodes.Place(ctx, n, wanted, stale)
 		})
 	}
-	if !r.SkipSecrets {
-		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
-	}
+	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
 	report.Finish()
+	r.reimport(ctx, report, wanted)
 	return report, ctx.Err()
 }
 
@@ -180,9 +187,7 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 			return r.Nodes.Verify(ctx, n, wanted, managed)
 		})
 	}
-	if !r.SkipSecrets {
-		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Verify(ctx, wanted) })
-	}
+	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Verify(ctx, wanted) })
 	if r.Live && ctx.Err() == nil {
 		r.tryInPlace(ctx, report)
 	}
@@ -260,14 +265,35 @@ func (r *Run) nodes(ctx context.Context, report *Report, title string, do func(c
 		})
 }
 
-// secrets runs do unless the run has been interrupted.
+// secrets runs do, unless they are left out or the run has been interrupted.
+// What did not have its turn has a row too.
 func (r *Run) secrets(ctx context.Context, report *Report, do func(context.Context) []SecretReport) {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case r.SkipSecrets:
+		r.leftOut(report)
+		return
+	case errors.Is(ctx.Err(), context.Canceled):
+		r.skippedSecret(report, "not tried: the run was interrupted before its turn")
 		return
 	}
 	r.Watch.Stage("secrets in the cluster", 1)
-	report.Secrets = append(report.Secrets, do(ctx)...)
+	rows := do(ctx)
+	r.recordSecrets(rows)
+	report.Secrets = append(report.Secrets, rows...)
 	r.Watch.Step()
+}
+
+// leftOut says why the secrets are left out, unless that was asked for.
+func (r *Run) leftOut(report *Report) {
+	if r.SecretsLeftOut != "" {
+		r.skippedSecret(report, r.SecretsLeftOut)
+	}
+}
+
+func (r *Run) skippedSecret(report *Report, why string) {
+	row := r.Secret
+	row.Status, row.Notes = StatusSkipped, []string{why}
+	report.Secrets = append(report.Secrets, row)
 }
 
 // Entries turns credentials into the entries of a config.json: one for each

@@ -23,6 +23,7 @@ type scope struct {
 	recreate    bool
 	prune       bool
 	live        bool
+	reimport    bool
 	// runID is that of an earlier attempt which the run continues, or empty.
 	runID string
 }
@@ -37,6 +38,7 @@ func (s *scope) addWriting(fs *flagSet) {
 	fs.IntVar(&s.keepBackups, "keep-backups", 1, "how many earlier versions of a file or secret stay")
 	fs.BoolVar(&s.prune, "prune", false, "take out what oreg once wrote and the inventory no longer names")
 	fs.BoolVar(&s.repair, "repair", false, "replace a file or secret that its readers reject, after a backup")
+	fs.BoolVar(&s.reimport, "reimport", false, "then import image streams again whose last import from one of the registries failed")
 	fs.BoolVar(&s.recreate, "recreate", false, "replace a secret of a type that cannot hold credentials, after a backup")
 }
 
@@ -75,8 +77,10 @@ func (a *app) clusterRun(ctx context.Context, name string, args []string, s scop
 
 // runOn sets a run up over a cluster; of is the run that it undoes.
 func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster, s scope, of string) (*clusterRun, func(), error) {
+	onlySecrets := false
 	if s.retryFailed {
-		if err := a.retryFailed(cluster); err != nil {
+		var err error
+		if onlySecrets, err = a.retryFailed(cluster); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -86,9 +90,11 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	}
 	run.ID = firstOf(s.runID, run.ID)
 	run.Prune, run.Live, run.Limited = s.prune, s.live, a.limit != "" || s.retryFailed
-	run.SkipNodes, run.SkipSecrets = s.only == "secrets", s.only == "nodes"
+	run.SkipNodes, run.SkipSecrets = s.only == "secrets" || onlySecrets, s.only == "nodes"
+	run.Secret = tasks.SecretReport{Namespace: firstOf(a.namespace, secrets.DefaultNamespace), Name: a.secretName}
 	if !run.SkipSecrets && cluster.FirstMasterLimited && a.kubeconfig == "" && a.context == "" {
-		a.warn(fmt.Sprintf("the limit leaves the first master %s out: secrets are skipped", cluster.FirstMaster.Name))
+		run.SecretsLeftOut = fmt.Sprintf("the limit leaves the first master %s out", cluster.FirstMaster.Name)
+		a.warn(run.SecretsLeftOut + ": secrets are skipped")
 		run.SkipSecrets = true
 	}
 	ssh := a.sshClient()
@@ -106,6 +112,9 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 		}
 	}
 	keeper.Journal = run.Journal
+	if s.reimport {
+		run.Reimport = keeper.Reimport
+	}
 	files := &tasks.NodeFiles{
 		SSH: ssh, RunID: run.ID, Check: a.check, Repair: s.repair, KeepBackups: s.keepBackups,
 		Journal: run.Journal, Now: a.now,
