@@ -1,0 +1,88 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"oreg/tasks/dockerconfig"
+	"oreg/tasks/kube"
+	"oreg/tasks/reimport"
+)
+
+// Reimport asks for another import of each image stream of the secret's
+// namespace whose last one failed on a registry of wanted, and reports every
+// tag. A cluster without image streams, or without a failed import, is one row
+// that says so. Nothing is asked in check mode; updated then means that it
+// would be.
+func (c *ClusterSecrets) Reimport(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
+	row := SecretReport{Kind: KindImageStream, Namespace: c.Job.Namespace}
+	client, err := c.open(ctx)
+	if err != nil {
+		return []SecretReport{NewObjectReport(KindImageStream, c.Job.Namespace, "", "", err)}
+	}
+	var registries []string
+	for _, e := range wanted {
+		registries = append(registries, e.Key)
+	}
+	tags, err := reimport.Failed(ctx, client.Dynamic, c.Job.Namespace, registries, c.Mask)
+	switch {
+	case errors.Is(err, reimport.ErrNoImageStreams):
+		row.Status, row.Notes = StatusSkipped, []string{"nothing to import again: this cluster has no image streams (image.openshift.io)"}
+		return []SecretReport{row}
+	case err != nil:
+		return []SecretReport{NewObjectReport(KindImageStream, c.Job.Namespace, "", "", client.Locate(err))}
+	case len(tags) == 0:
+		row.Status, row.Notes = StatusUnchanged, []string{"nothing to import again: no last import from our registries failed"}
+		return []SecretReport{row}
+	}
+	var rows []SecretReport
+	for _, o := range reimport.Import(ctx, client.Dynamic, tags, c.Job.Check, c.Mask) {
+		rows = append(rows, reimported(o, c.Job.Check, client))
+	}
+	return rows
+}
+
+// reimported is the row of one tag.
+func reimported(o reimport.Outcome, check bool, client *kube.Client) SecretReport {
+	row := SecretReport{Kind: KindImageStreamTag, Namespace: o.Namespace, Name: o.Stream + ":" + o.Tag.Name, Status: StatusUpdated}
+	if o.Tag.Name == "" {
+		row.Kind, row.Name = KindImageStream, o.Stream
+	}
+	var failed *reimport.ImportError
+	switch {
+	case errors.As(o.Err, &failed):
+		row.Status = StatusFailed
+		row.Error = &Failure{
+			Cause:   string(kube.CauseRejected),
+			Message: fmt.Sprintf("the import of %s was tried again and failed: %s", o.From, failed.Message),
+			Hint:    fmt.Sprintf("oc describe imagestream %s -n %s", o.Stream, o.Namespace),
+		}
+	case o.Err != nil:
+		row = NewObjectReport(row.Kind, row.Namespace, row.Name, "", client.Locate(o.Err))
+	case check:
+		row.Notes = []string{fmt.Sprintf("the last import of %s failed: %s", o.From, o.Failure)}
+	case o.Imported:
+		row.Notes = []string{"imported again from " + o.From}
+	default:
+		row.Status, row.Notes = StatusSkipped, []string{fmt.Sprintf("the import of %s was asked for, and the API said nothing of its outcome", o.From)}
+	}
+	return row
+}
+
+// reimport adds to the report what became of the image streams, where that was
+// asked for. With a secret that could not be written no import would work.
+func (r *Run) reimport(ctx context.Context, report *Report, wanted []dockerconfig.Entry) {
+	if r.Reimport == nil || r.SkipSecrets || ctx.Err() != nil {
+		return
+	}
+	if slices.ContainsFunc(report.Secrets, func(s SecretReport) bool { return s.Status == StatusFailed }) {
+		r.Watch.Warn("no image stream was imported again, because of the secret that failed")
+		return
+	}
+	r.Watch.Stage("importing image streams again", 1)
+	report.Secrets = append(report.Secrets, r.Reimport(ctx, wanted)...)
+	r.Watch.Step()
+	report.Finish()
+}
