@@ -85,6 +85,9 @@ type Request struct {
 	Check bool
 	// Wait is how long to wait for an account that does not exist yet.
 	Wait time.Duration
+	// Before is told of the token secret that is about to be made; its error
+	// stops that. It is for the journal; nil does nothing.
+	Before func(namespace, name string) error
 }
 
 // The waits for what controllers do.
@@ -165,6 +168,11 @@ func of(o corev1.Secret, account *corev1.ServiceAccount) bool {
 // make creates a token secret and waits until the cluster has filled it.
 func (r Request) make(ctx context.Context, client secrets.Client, account *corev1.ServiceAccount) ([]byte, error) {
 	name := r.Account + TokenSuffix
+	if r.Before != nil {
+		if err := r.Before(r.Namespace, name); err != nil {
+			return nil, err
+		}
+	}
 	create := kube.Call{Verb: "create", Resource: "secrets", Namespace: r.Namespace, Name: name}
 	_, err := client.CoreV1().Secrets(r.Namespace).Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{

@@ -51,6 +51,17 @@ type Grant struct {
 	// Wait is how long to wait for the project From, and for an account that
 	// does not exist yet; 0 does not wait.
 	Wait time.Duration
+	// Before is told of a binding that is about to be written or deleted; its
+	// error stops that. It is for the journal; nil does nothing.
+	Before func(binding string) error
+}
+
+// announce tells of a binding that is about to change; after a conflict, again.
+func (g Grant) announce(binding string) error {
+	if g.Before == nil {
+		return nil
+	}
+	return g.Before(binding)
 }
 
 // ParseTo reads "project:account" or "project".
@@ -113,6 +124,9 @@ func Add(ctx context.Context, client Client, g Grant) Result {
 		if g.Check {
 			return nil
 		}
+		if err := g.announce(r.Binding); err != nil {
+			return err
+		}
 		call := g.call("create", r.Binding)
 		_, err = client.RbacV1().RoleBindings(g.From).Create(ctx, &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: g.From, Name: r.Binding},
@@ -147,6 +161,9 @@ func Revoke(ctx context.Context, client Client, g Grant) Result {
 			r.Binding, r.Changed = b.Name, true
 			if g.Check {
 				continue
+			}
+			if err := g.announce(b.Name); err != nil {
+				return err
 			}
 			if err := g.take(ctx, client, b); err != nil {
 				return err

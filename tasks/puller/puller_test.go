@@ -212,3 +212,19 @@ func TestParseTo(t *testing.T) {
 		require.ErrorContains(t, err, "PROJECT:SERVICEACCOUNT", text)
 	}
 }
+
+// TestT6_GrantIsAnnouncedFirst: what the journal refuses is not written.
+func TestT6_GrantIsAnnouncedFirst(t *testing.T) {
+	full := errors.New("the journal's disk is full")
+	client := cluster(t)
+	g := Grant{From: "images", Project: "app", Account: "default", Before: func(string) error { return full }}
+	require.ErrorIs(t, Add(t.Context(), client, g).Err, full)
+	assert.Empty(t, writes(client))
+	var told []string
+	g.Before = func(binding string) error { told = append(told, binding); return nil }
+	for range 2 {
+		require.NoError(t, Add(t.Context(), client, g).Err)
+	}
+	require.NoError(t, Revoke(t.Context(), client, g).Err)
+	assert.Equal(t, []string{Role, Role}, told, "the grant and the revocation")
+}

@@ -34,8 +34,10 @@ type Job struct {
 	Recreate bool
 	// Repair replaces malformed content; without it that is an error.
 	Repair bool
-	// Backup keeps what is replaced, for [Rollback].
-	Backup bool
+	// Backup keeps what is replaced, for [Rollback]; of a secret that is made, it
+	// keeps that there was none. BackupReplaced keeps the first alone: nothing is
+	// added to a namespace that had nothing to lose.
+	Backup, BackupReplaced bool
 	// Shared is for a secret that belongs to the cluster: it must exist, gets no
 	// label of ours, and is never left without an entry.
 	Shared bool
@@ -121,7 +123,7 @@ func (s store) apply(ctx context.Context, job Job, plan func(present *corev1.Sec
 		if err := job.announce(job.Name); err != nil {
 			return err
 		}
-		if job.Backup {
+		if job.Backup || job.BackupReplaced && present != nil {
 			if err := s.keep(ctx, job.Run, present, p.wanted, p.recreate); err != nil {
 				return err
 			}

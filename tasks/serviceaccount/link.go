@@ -78,6 +78,9 @@ type Request struct {
 	// Wait is how long to wait for an account that does not exist yet; 0 does
 	// not wait.
 	Wait time.Duration
+	// Before is told that the account is about to be written; its error stops
+	// that. It is for the journal; nil does nothing.
+	Before func() error
 }
 
 // Result is what became of one account.
@@ -193,6 +196,11 @@ func (r Request) edit(ctx context.Context, client Client, result Result, change 
 		result.Changed = len(result.Diff) > 0
 		if !result.Changed || r.Check {
 			return nil
+		}
+		if r.Before != nil {
+			if err := r.Before(); err != nil {
+				return err
+			}
 		}
 		_, err = accounts.Update(ctx, sa, metav1.UpdateOptions{})
 		call := kube.Call{Verb: "update", Resource: "serviceaccounts", Namespace: r.Namespace, Name: r.Account}

@@ -181,3 +181,19 @@ func TestParseUses(t *testing.T) {
 	_, err = ParseUses([]string{"push"})
 	require.ErrorContains(t, err, `"push" is neither pull nor mount`)
 }
+
+// TestT6_LinkIsAnnouncedFirst: what the journal refuses is not written, and
+// what changes nothing is not announced.
+func TestT6_LinkIsAnnouncedFirst(t *testing.T) {
+	full := errors.New("the journal's disk is full")
+	client := fake.NewClientset(pullSecret("a"), account("default", nil, nil))
+	r := Request{Namespace: "ci", Account: "default", Secrets: []string{"a"}, Uses: BothUses(), Before: func() error { return full }}
+	require.ErrorIs(t, Link(t.Context(), client, r).Err, full)
+	assert.Zero(t, writes(client))
+	told := 0
+	r.Before = func() error { assert.Zero(t, writes(client)); told++; return nil }
+	require.NoError(t, Link(t.Context(), client, r).Err)
+	assert.Equal(t, 1, told)
+	require.NoError(t, Link(t.Context(), client, r).Err)
+	assert.Equal(t, 1, told)
+}
