@@ -39,25 +39,25 @@ type knownLine struct {
 	hash     []byte
 }
 
-// knownFile returns a parsed file; one that does not exist is empty.
+// knownFile returns a parsed file; one that does not exist is empty. It is
+// read once, also when a whole fan-out asks for it at the same moment.
 func (c *Client) knownFile(path string) (*knownHosts, error) {
 	c.mu.Lock()
-	k := c.known[path]
-	c.mu.Unlock()
-	if k != nil {
-		return k, nil
+	read := c.known[path]
+	if read == nil {
+		read = sync.OnceValues(func() (*knownHosts, error) { return c.readKnown(path) })
+		c.known[path] = read
 	}
+	c.mu.Unlock()
+	return read()
+}
+
+func (c *Client) readKnown(path string) (*knownHosts, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("known_hosts: %w", err)
 	}
 	k, bad := parseKnownHosts(path, data)
-	c.mu.Lock()
-	if earlier := c.known[path]; earlier != nil {
-		k = earlier
-	}
-	c.known[path] = k
-	c.mu.Unlock()
 	for _, line := range bad {
 		c.warn(line)
 	}

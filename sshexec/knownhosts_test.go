@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+	"golang.org/x/sys/unix"
 )
 
 func testKey(t testing.TB, seed byte) ssh.PublicKey {
@@ -84,4 +88,32 @@ func FuzzKnownHosts(f *testing.F) {
 		again, _ := parseKnownHosts("f", []byte(good+text))
 		require.NotNil(t, again)
 	})
+}
+
+// TestKnownHostsIsReadOnce: thousands of hosts ask at the same moment. A
+// pipe can be read once only.
+func TestKnownHostsIsReadOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "known_hosts")
+	require.NoError(t, unix.Mkfifo(path, 0o600))
+	line := knownhosts.Line([]string{"node"}, testKey(t, 1)) + "\n"
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(path, []byte(line), 0o600) }()
+	c := New(Options{})
+	answers := make(chan *knownHosts)
+	for range 20 {
+		go func() {
+			k, _ := c.knownFile(path) // nil on an error, which is seen below
+			answers <- k
+		}()
+	}
+	for range 20 {
+		select {
+		case k := <-answers:
+			require.NotNil(t, k)
+			assert.Len(t, k.lookup("node"), 1)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "the file is read again")
+		}
+	}
+	require.NoError(t, <-written)
 }

@@ -94,7 +94,7 @@ type Client struct {
 	warned map[string]bool
 	agents map[string]*agentConn
 	keys   map[string]*keyFile
-	known  map[string]*knownHosts
+	known  map[string]func() (*knownHosts, error)
 	hops   map[string]*hop
 	slots  map[string]chan struct{}
 	closed bool
@@ -136,7 +136,7 @@ func New(o Options) *Client {
 		warned: map[string]bool{},
 		agents: map[string]*agentConn{},
 		keys:   map[string]*keyFile{},
-		known:  map[string]*knownHosts{},
+		known:  map[string]func() (*knownHosts, error){},
 		hops:   map[string]*hop{},
 		slots:  map[string]chan struct{}{},
 	}
