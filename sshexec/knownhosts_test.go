@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
-	"golang.org/x/sys/unix"
 )
 
 func testKey(t testing.TB, seed byte) ssh.PublicKey {
@@ -94,7 +94,7 @@ func FuzzKnownHosts(f *testing.F) {
 // pipe can be read once only.
 func TestKnownHostsIsReadOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "known_hosts")
-	require.NoError(t, unix.Mkfifo(path, 0o600))
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
 	line := knownhosts.Line([]string{"node"}, testKey(t, 1)) + "\n"
 	written := make(chan error, 1)
 	go func() { written <- os.WriteFile(path, []byte(line), 0o600) }()
