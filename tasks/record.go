@@ -20,11 +20,25 @@ func (r *Run) Begin(start journal.Line) error {
 			start.Hosts = append(start.Hosts, n.Name)
 		}
 	}
+	start.Secrets = !r.SkipSecrets
 	return r.Journal.Append(start)
 }
 
 // recordHost tells the journal how a host came out, for --retry-failed.
 func (r *Run) recordHost(h HostReport) { r.warnJournal(r.Journal.Append(hostLine(h))) }
+
+// recordSecrets tells it how the secrets came out.
+func (r *Run) recordSecrets(rows []SecretReport) {
+	var lines []journal.Line
+	for _, s := range rows {
+		line := journal.Line{Event: journal.EventSecret, Namespace: s.Namespace, Name: s.Name, Status: s.Status}
+		if s.Error != nil {
+			line.Cause = s.Error.Cause
+		}
+		lines = append(lines, line)
+	}
+	r.warnJournal(r.Journal.Append(lines...))
+}
 
 func hostLine(h HostReport) journal.Line {
 	line := journal.Line{Event: journal.EventHost, Host: h.Name, Status: h.Status}

@@ -64,9 +64,7 @@ func (r *Removal) Remove(ctx context.Context) (*Report, error) {
 			return r.Files.remove(ctx, n, r.Registries)
 		})
 	}
-	if !r.SkipSecrets {
-		r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Remove(ctx, r.Registries) })
-	}
+	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Remove(ctx, r.Registries) })
 	report.Finish()
 	if !report.Changed && !report.AnyHostAmiss() && !report.AnySecretAmiss() && report.Recap.Unreachable == 0 {
 		r.Watch.Warn(fmt.Sprintf("%s was found nowhere: is it spelt as in the files?", strings.Join(r.Registries, ", ")))

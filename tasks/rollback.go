@@ -56,9 +56,9 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 		defer release()
 		ctx = locked
 	}
-	old, places := &logins{}, 0
+	old, places, unseen := &logins{}, 0, 0
 	if !u.SkipNodes {
-		places += u.readNodes(ctx, old)
+		places, unseen = u.readNodes(ctx, old)
 	}
 	var backups []secrets.Backup
 	var unread *SecretReport
@@ -74,7 +74,7 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if places == 0 && unread == nil {
+	if places == 0 && unseen == 0 && unread == nil {
 		return nil, &NothingToUndoError{u.Of}
 	}
 	if err := u.tryOld(ctx, report, old); err != nil {
@@ -86,30 +86,31 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 	if !u.SkipNodes {
 		u.nodes(ctx, report, "putting files back on the nodes", u.Files.restoring(u.Of))
 	}
-	switch {
-	case unread != nil:
-		report.Secrets = append(report.Secrets, *unread)
-	case !u.SkipSecrets:
-		u.secrets(ctx, report, func(ctx context.Context) []SecretReport { return u.Secrets.Rollback(ctx, backups) })
-	}
+	u.secrets(ctx, report, func(ctx context.Context) []SecretReport {
+		if unread != nil {
+			return []SecretReport{*unread}
+		}
+		return u.Secrets.Rollback(ctx, backups)
+	})
 	report.Finish()
 	return report, ctx.Err()
 }
 
 // readNodes collects the logins that would come back, and counts the files. A
-// node that cannot be read says so when its turn comes.
-func (u *Undo) readNodes(ctx context.Context, old *logins) (files int) {
+// node that cannot be read, which unseen counts, says so when its turn comes.
+func (u *Undo) readNodes(ctx context.Context, old *logins) (files, unseen int) {
 	u.Watch.Stage("reading the backups on the nodes", len(u.Cluster.Nodes))
 	type replaced struct {
 		path string
 		all  []dockerconfig.Found
 	}
 	sshexec.Each(ctx, u.Cluster.Nodes, sshexec.EachOptions{Forks: u.Forks},
-		func(ctx context.Context, n inventory.Node) (found []replaced) {
+		func(ctx context.Context, n inventory.Node) []replaced {
 			present, err := u.Files.read(ctx, n, u.Of)
 			if err != nil {
 				return nil
 			}
+			found := []replaced{}
 			for _, f := range present {
 				if f.Backup != nil {
 					found = append(found, replaced{f.Path, replacedLogins(f.Backup.Content, f.Content, dockerconfig.NodeFile)})
@@ -119,6 +120,9 @@ func (u *Undo) readNodes(ctx context.Context, old *logins) (files int) {
 		},
 		func(inventory.Node, error) []replaced { return nil },
 		func(i int, found []replaced) {
+			if found == nil {
+				unseen++
+			}
 			files += len(found)
 			for _, f := range found {
 				for _, login := range f.all {
@@ -127,7 +131,7 @@ func (u *Undo) readNodes(ctx context.Context, old *logins) (files int) {
 			}
 			u.Watch.Step()
 		})
-	return files
+	return files, unseen
 }
 
 // tryOld checks the logins that would come back: an old password that does not

@@ -137,6 +137,8 @@ func TestT3_CanaryThatFailsStopsBeforeSecretsAndOthers(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, map[string]string{"n1": "skipped not-tried", "n2": c.want, "n3": "skipped not-tried"}, statusOf(report))
 			assert.NotContains(t, s.log(), "secrets")
+			assert.Equal(t, []SecretReport{{Namespace: "openshift", Name: "imagestreamsecret", Status: StatusSkipped,
+				Notes: []string{"not tried: the rotation ended before its turn"}}}, report.Secrets)
 			assert.Contains(t, report.Rotation.Stopped, "the canary n2 failed")
 			assert.Equal(t, oldPassword, s.holds("n1"))
 			assert.Equal(t, newPassword, s.holds("n2"))
@@ -214,6 +216,7 @@ func TestNothingIsChangedWhenThePlanFinds(t *testing.T) {
 			assert.Empty(t, s.log())
 			assert.Equal(t, []string{oldPassword, oldPassword}, []string{s.holds("n1"), s.holds("n2")})
 			assert.True(t, report.RotationAmiss())
+			assert.False(t, report.Changed)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"oreg/inventory"
@@ -15,12 +16,17 @@ import (
 // an old login.
 func (r *Rotation) finish(ctx context.Context, report *Report) {
 	for _, h := range r.hosts {
-		if r.Check || h.tried || h.plan.Error != nil || !h.changes && !h.pending {
-			continue
+		switch {
+		case r.Check || h.tried:
+		case h.plan.Error != nil:
+			// What the plan meant to write was not written.
+			h.report.Files = slices.DeleteFunc(slices.Clone(h.report.Files), func(f FileReport) bool { return changes(f.Status) })
+		case h.changes || h.pending:
+			h.report = NewHostReport(h.node.Name, sshexec.NotTried(errors.New(r.result.Stopped)))
+			h.report.Error.Message = "not tried: the rotation ended before its turn"
 		}
-		h.report = NewHostReport(h.node.Name, sshexec.NotTried(errors.New(r.result.Stopped)))
-		h.report.Error.Message = "not tried: the rotation ended before its turn"
 	}
+	r.secretsNotTried(report)
 	var seen map[string]HostReport
 	if !r.Check && ctx.Err() == nil {
 		seen = r.readAllBack(ctx)
@@ -38,10 +44,27 @@ func (r *Rotation) finish(ctx context.Context, report *Report) {
 		return
 	}
 	r.account(ctx, report, seen)
+	r.result.Accounted = true
 	if r.complete(report) {
 		lines = append(lines, journal.Line{Event: journal.EventComplete})
 	}
 	r.warnJournal(r.Journal.Append(lines...))
+}
+
+// secretsNotTried gives each secret whose turn did not come its row.
+func (r *Rotation) secretsNotTried(report *Report) {
+	switch {
+	case r.SkipSecrets:
+		r.leftOut(report)
+	case !r.Check && !r.secretsTried && !r.undone:
+		report.Secrets = nil
+		for _, s := range r.planned {
+			if changes(s.Status) {
+				s.Status, s.Diff, s.Notes = StatusSkipped, nil, []string{"not tried: the rotation ended before its turn"}
+			}
+			report.Secrets = append(report.Secrets, s)
+		}
+	}
 }
 
 // readAllBack reads every node by a new connection. It is the account, so it is

@@ -63,7 +63,7 @@ func (r *Rotation) plan(ctx context.Context, report *Report, results []validate.
 	if r.Canary > 0 && len(r.hosts) > 0 && !reachable {
 		r.stop("nothing was changed, because no node could be reached to go first")
 	}
-	if r.Check || r.result.Stopped != "" {
+	if r.Check {
 		report.Secrets = r.planned
 	}
 	return ctx.Err()
@@ -71,6 +71,9 @@ func (r *Rotation) plan(ctx context.Context, report *Report, results []validate.
 
 // surveyNodes looks at every node, over one connection each.
 func (r *Rotation) surveyNodes(ctx context.Context, old *logins) {
+	if r.SkipNodes {
+		return
+	}
 	nodes := r.Cluster.Nodes
 	pending := unrestarted(r.Earlier)
 	r.hosts = make([]*rotating, len(nodes))

@@ -23,6 +23,9 @@ type RotationReport struct {
 	SafeFrom *time.Time `json:"safe_from"`
 	// StillOld are the places that hold an old login, or may.
 	StillOld []OldPlace `json:"still_old"`
+	// Accounted says that every place was looked at in the end. A run that
+	// ended before its first change does not look again.
+	Accounted bool `json:"-"`
 }
 
 // The states of an [OldPlace].

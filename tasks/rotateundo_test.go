@@ -164,8 +164,11 @@ func TestNoIsNo(t *testing.T) {
 		assert.Equal(t, []string{"n1", "n2"}, p.Change)
 		return false, nil
 	}
-	_, err := s.run.Rotate(t.Context())
+	report, err := s.run.Rotate(t.Context())
 	require.ErrorIs(t, err, ErrDeclined)
+	assert.Equal(t, "nothing was changed, because the answer was no", report.Rotation.Stopped)
+	assert.False(t, report.Rotation.Accounted)
+	assert.Empty(t, report.Secrets)
 	assert.Empty(t, s.log())
 	assert.Equal(t, oldPassword, s.holds("n2"))
 }
@@ -214,8 +217,11 @@ func TestT1_EveryPlaceThatIsLeftIsNamed(t *testing.T) {
 
 	s = newSite(t, 1)
 	s.run.Limited, s.run.SkipSecrets = true, true
+	s.run.SecretsLeftOut, s.run.Secret = "the limit leaves the first master out", SecretReport{Namespace: "openshift", Name: "imagestreamsecret"}
 	report, err = s.run.Rotate(t.Context())
 	require.NoError(t, err)
+	require.Len(t, report.Secrets, 1)
+	assert.Equal(t, StatusSkipped, report.Secrets[0].Status)
 	assert.Len(t, report.Rotation.StillOld, 2)
 	assert.False(t, report.Rotation.Safe)
 	assert.False(t, report.RotationAmiss(), "they were left out on purpose")

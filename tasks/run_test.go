@@ -214,6 +214,25 @@ func TestInterruptedRunAnswersForEveryHost(t *testing.T) {
 	assert.Equal(t, tasks.Recap{Changed: 1, Skipped: 1}, report.Recap)
 	require.NotNil(t, report.Hosts[1].Error)
 	assert.Equal(t, "not-tried", report.Hosts[1].Error.Cause)
+	require.Len(t, report.Secrets, 1)
+	assert.Equal(t, tasks.StatusSkipped, report.Secrets[0].Status)
+	assert.Equal(t, []string{"not tried: the run was interrupted before its turn"}, report.Secrets[0].Notes)
+}
+
+// TestSecretsThatAreLeftOutHaveARow, unless the user left them out.
+func TestSecretsThatAreLeftOutHaveARow(t *testing.T) {
+	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
+	run := newRun(r, credential("a"))
+	run.SkipSecrets, run.SecretsLeftOut = true, "the limit leaves the first master out"
+	run.Secret = tasks.SecretReport{Namespace: "openshift", Name: "imagestreamsecret"}
+	report, err := run.Install(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []tasks.SecretReport{{Namespace: "openshift", Name: "imagestreamsecret", Status: tasks.StatusSkipped,
+		Notes: []string{"the limit leaves the first master out"}}}, report.Secrets)
+	assert.False(t, report.AnySecretAmiss())
+	run.SecretsLeftOut = ""
+	report, err = run.Install(t.Context())
+	require.NoError(t, err)
 	assert.Empty(t, report.Secrets)
 }
 

@@ -25,3 +25,13 @@ func TestRunIDsSortByTime(t *testing.T) {
 	_, err := tasks.NewRunID(time.Now(), strings.NewReader(""))
 	require.ErrorContains(t, err, "run id")
 }
+
+func TestValidRunID(t *testing.T) {
+	id, err := tasks.NewRunID(time.Date(2026, 11, 21, 10, 15, 0, 0, time.UTC), strings.NewReader("\x9c"))
+	require.NoError(t, err)
+	assert.True(t, tasks.ValidRunID(id), "%s", id)
+	for _, text := range []string{"", "x", "latest", "../x", "20261121T101500Z", "20261121T101500Z-", "20261121T101500Z-3f9", "20261121T101500Z-3F9C",
+		"20261321T101500Z-3f9c", "20261121T101500Z-3f9c-1", "20261121T101500-3f9c", "20261121T101500Z-xyzw"} {
+		assert.False(t, tasks.ValidRunID(text), "%q", text)
+	}
+}

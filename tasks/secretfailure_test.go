@@ -24,7 +24,7 @@ func TestO4_CauseOfASecretFitsItsError(t *testing.T) {
 	}{
 		{"classified", fmt.Errorf("list: %w", &kube.Error{Cause: kube.CauseForbidden, Message: "m", Hint: "h"}), "forbidden", "h"},
 		{"a broken kubeconfig", &kube.ConfigError{Message: "m", Hint: "h"}, "api-unreachable", "h"},
-		{"the way to the API", &sshexec.Error{Cause: sshexec.CauseConnectionLost, Hint: "h"}, "api-unreachable", "h"},
+		{"the way to the API", &sshexec.Error{Cause: sshexec.CauseConnectionLost, Message: "m", Hint: "h"}, "api-unreachable", "h"},
 		{"interrupted", fmt.Errorf("update: %w", context.Canceled), "api-unreachable", ""},
 		{"too late", fmt.Errorf("update: %w", context.DeadlineExceeded), "api-unreachable", ""},
 		{"network", &net.OpError{Op: "dial", Err: errors.New("no route")}, "api-unreachable", ""},

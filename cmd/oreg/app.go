@@ -185,12 +185,15 @@ func hintOf(err error) string {
 	var kubeconfig *kube.ConfigError
 	var cluster *kube.Error
 	var unproven *tasks.UnprovenError
+	var nothing *tasks.NothingToUndoError
 	var removal *secrets.RemovalError
 	var fileLoss *fileLossError
 	var file *secretfile.Error
 	switch {
 	case errors.As(err, &config):
 		return config.hint
+	case errors.As(err, &nothing):
+		return "'oreg runs' lists the runs of this machine; a later run may have pruned the backups (--keep-backups)"
 	case errors.As(err, &removal):
 		return allowRemoval(removal.Hosts)
 	case errors.As(err, &fileLoss):

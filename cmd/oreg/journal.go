@@ -74,7 +74,11 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) (hint string) {
 		a.say("warning", "the journal has no end, as if the run had been killed: "+err.Error())
 	}
 	failed := unsuccessful(report)
-	if len(failed) == 0 {
+	switch {
+	case len(failed) > 0:
+	case report != nil && report.AnySecretAmiss() && a.hasFlag("retry-failed"):
+		return "to retry the secrets alone, use: --retry-failed"
+	default:
 		return ""
 	}
 	var ways []string
@@ -105,12 +109,13 @@ func unsuccessful(report *tasks.Report) []string {
 }
 
 // retryFailed leaves of the cluster's nodes those that did not succeed in the
-// last run that was made with this inventory.
-func (a *app) retryFailed(cluster *inventory.Cluster) error {
+// last run that was made with this inventory. Where only a secret did not,
+// onlySecrets is true and the nodes are to be left alone.
+func (a *app) retryFailed(cluster *inventory.Cluster) (onlySecrets bool, err error) {
 	folder := a.runsFolder()
 	records, err := journal.List(folder)
 	if err != nil {
-		return &journalError{folder, err}
+		return false, &journalError{folder, err}
 	}
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
@@ -118,14 +123,18 @@ func (a *app) retryFailed(cluster *inventory.Cluster) error {
 			continue // it never came to a host
 		}
 		failed := r.Unsuccessful()
-		if len(failed) == 0 {
-			return fmt.Errorf("--retry-failed: run %s (%s) succeeded on all of its hosts", r.Run, s.Command)
+		switch {
+		case len(failed) > 0:
+		case r.SecretsLeft():
+			return true, nil
+		default:
+			return false, fmt.Errorf("--retry-failed: run %s (%s) succeeded on all of its hosts and secrets", r.Run, s.Command)
 		}
 		cluster.Nodes = slices.DeleteFunc(cluster.Nodes, func(n inventory.Node) bool { return !contains(failed, n.Name) })
 		if len(cluster.Nodes) == 0 {
-			return fmt.Errorf("--retry-failed: none of the hosts that failed in run %s (%s) is in the inventory, or the limit excludes them", r.Run, ranges(failed))
+			return false, fmt.Errorf("--retry-failed: none of the hosts that failed in run %s (%s) is in the inventory, or the limit excludes them", r.Run, ranges(failed))
 		}
-		return nil
+		return false, nil
 	}
-	return fmt.Errorf("--retry-failed: the journal in %s has no run with this inventory", folder)
+	return false, fmt.Errorf("--retry-failed: the journal in %s has no run with this inventory", folder)
 }

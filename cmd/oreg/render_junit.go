@@ -128,6 +128,8 @@ func secretSuite(report *tasks.Report) junitSuite {
 		switch {
 		case s.Error != nil:
 			one.Error = failureMessage(s.Error)
+		case s.Status == tasks.StatusSkipped:
+			one.Skipped = &junitMessage{Message: joinNotes(s.Notes)}
 		case s.Status == tasks.StatusMissing || s.Status == tasks.StatusDrift:
 			one.Failure = &junitMessage{Type: s.Status, Message: s.Status}
 		}
@@ -135,6 +137,9 @@ func secretSuite(report *tasks.Report) junitSuite {
 	}
 	return suite
 }
+
+// joinNotes is why something was skipped.
+func joinNotes(notes []string) string { return firstOf(strings.Join(notes, "; "), tasks.StatusSkipped) }
 
 func failureMessage(f *tasks.Failure) *junitMessage {
 	return &junitMessage{Type: f.Cause, Message: f.Message, Text: f.Hint}

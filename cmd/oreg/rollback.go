@@ -51,8 +51,8 @@ reads its file again within 5 minutes.`,
 // runToUndo is the run that was named, or the last one with this inventory
 // that changed something and is not itself a rollback.
 func (a *app) runToUndo(named string) (string, error) {
-	if named != "" && !journal.ValidID(named) {
-		return "", &usageError{message: fmt.Sprintf("--run %q is not the id of a run", named), hint: "'oreg runs' lists them"}
+	if named != "" && !tasks.ValidRunID(named) {
+		return "", &usageError{message: fmt.Sprintf("--run %q is not the id of a run: expected the form 20261121T101500Z-3f9c", named), hint: "'oreg runs' lists them"}
 	}
 	folder := a.runsFolder()
 	records, err := journal.List(folder)

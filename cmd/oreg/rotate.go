@@ -31,10 +31,11 @@ type rotateFlags struct {
 	maxFail           float64
 	rollbackOnFailure bool
 	allowUnproven     bool
+	readyTimeout      seconds
 }
 
 func rotateCommand() command {
-	f := rotateFlags{scope: scope{writes: true}}
+	f := rotateFlags{scope: scope{writes: true}, readyTimeout: seconds(kubenode.DefaultReadyTimeout)}
 	return command{
 		name: "rotate", summary: "replace credentials everywhere in a safe order, and say when the old ones may be revoked",
 		about: `
@@ -54,6 +55,7 @@ Exit 2 or 4 while any place still holds an old credential.`,
 			f.addWriting(fs)
 			fs.StringVar(&f.restart, "restart", "changed", "restart the node service: changed (where the file changed) or never (the kubelet reads it within 5 minutes)")
 			fs.StringVar(&f.serial, "serial", "", "nodes restarted at a time, `N or N%` (default openshift_restart_nodes_serial, else 1)")
+			fs.Var(&f.readyTimeout, "ready-timeout", "time for a restarted node to become Ready anew")
 			fs.IntVar(&f.canary, "canary", 1, "nodes that go first, before the secrets and all others")
 			fs.Float64Var(&f.maxFail, "max-fail-percentage", 0, "go on while no more than this percentage of the nodes has failed; one that does not come back stops the run anyway")
 			fs.BoolVar(&f.rollbackOnFailure, "rollback-on-failure", false, "put everything back if the run stops")
@@ -128,7 +130,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 			hint: "name a kubeconfig with --kubeconfig, or say --restart never"}
 	}
 	run.files.Services = service.Manager{Now: a.now}
-	run.keeper.Ready = kubenode.Wait{Now: a.now}
+	run.keeper.Ready = kubenode.Wait{Timeout: time.Duration(f.readyTimeout), Now: a.now}
 	return &tasks.Rotation{
 		Run: run.Run, Files: run.files, API: run.keeper, Restart: restart, Serial: serial, Canary: f.canary,
 		MaxFail: f.maxFail, RollbackOnFailure: f.rollbackOnFailure, AllowUnproven: f.allowUnproven,
@@ -223,6 +225,8 @@ func (a *app) textRotation(b *strings.Builder, report *tasks.Report) {
 			r.SafeFrom.Local().Format(time.DateTime))
 	case r.Safe:
 		b.WriteString("Safe to revoke the old credentials: no place holds them any more.\n")
+	case !r.Accounted:
+		b.WriteString("The old credentials stay where they are, and in use.\n")
 	default:
 		b.WriteString("NOT safe to revoke the old credentials. They are, or may be, still in:\n")
 		textOldPlaces(b, r.StillOld)

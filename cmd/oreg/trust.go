@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"oreg/inventory"
 	"oreg/sshexec"
@@ -93,13 +94,15 @@ func (a *app) scan(ctx context.Context, ssh *sshexec.Client, nodes []inventory.N
 	type answer struct {
 		info sshexec.HostKeyInfo
 		err  error
+		took time.Duration
 	}
 	var keys []unknownKey
 	a.progress.stage("asking for host keys", len(nodes))
 	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: a.forks},
 		func(ctx context.Context, n inventory.Node) answer {
+			start := a.now()
 			info, err := ssh.ScanHostKey(ctx, tasks.Target(n))
-			return answer{info, err}
+			return answer{info, err, a.now().Sub(start)}
 		},
 		func(_ inventory.Node, cause error) answer { return answer{err: sshexec.NotTried(cause)} },
 		func(i int, got answer) {
@@ -108,7 +111,9 @@ func (a *app) scan(ctx context.Context, ssh *sshexec.Client, nodes []inventory.N
 			if got.err == nil && got.info.Problem != nil {
 				got.err = got.info.Problem
 			}
-			hosts[name] = tasks.NewHostReport(name, got.err)
+			h := tasks.NewHostReport(name, got.err)
+			h.DurationMS = got.took.Milliseconds()
+			hosts[name] = h
 			if got.info.Problem == nil || got.info.Problem.Cause != sshexec.CauseHostKeyUnknown {
 				return
 			}

@@ -37,8 +37,9 @@ const (
 	// EventRestarted what became of it.
 	EventRestart   Event = "restart"
 	EventRestarted Event = "restarted"
-	// EventHost is the outcome of one host.
-	EventHost Event = "host"
+	// EventHost is the outcome of one host, EventSecret that of one secret.
+	EventHost   Event = "host"
+	EventSecret Event = "secret"
 	// EventComplete says that a rotation reached every place, EventRolledBack
 	// that it put everything back after a failure: no other run continues it.
 	EventComplete   Event = "complete"
@@ -56,10 +57,11 @@ type Line struct {
 	Command   string   `json:"command,omitempty"`
 	Inventory []string `json:"inventory,omitempty"`
 	PID       int      `json:"pid,omitempty"`
-	// Hosts are those that the run is to work on; Of is the run that a
-	// rollback undoes.
-	Hosts []string `json:"hosts,omitempty"`
-	Of    string   `json:"of,omitempty"`
+	// Hosts are those that the run is to work on, Secrets says that it is to
+	// work on the cluster's secrets too; Of is the run that a rollback undoes.
+	Hosts   []string `json:"hosts,omitempty"`
+	Secrets bool     `json:"secrets,omitempty"`
+	Of      string   `json:"of,omitempty"`
 
 	// Of EventBefore and EventAfter: a file is Host and Path, a secret is
 	// Namespace and Name.
@@ -73,7 +75,7 @@ type Line struct {
 	New    string `json:"new,omitempty"`
 	Backup string `json:"backup,omitempty"`
 
-	// Of EventHost, EventAfter and EventRestarted.
+	// Of EventHost, EventSecret, EventAfter and EventRestarted.
 	Status string `json:"status,omitempty"`
 	Cause  string `json:"cause,omitempty"`
 

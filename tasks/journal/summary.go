@@ -151,8 +151,8 @@ func (r Record) Unsuccessful() []string {
 		default:
 		}
 	}
-	if exit, ended := r.End(); ended && (exit == 1 || exit == 3 || exit == 5) && len(status) == 0 {
-		return nil // it stopped before any host had its turn
+	if len(status) == 0 && r.neverBegan() {
+		return nil
 	}
 	var failed []string
 	for _, h := range hosts {
@@ -161,6 +161,33 @@ func (r Record) Unsuccessful() []string {
 		}
 	}
 	return failed
+}
+
+// SecretsLeft says that the last attempt of the run was to work on secrets and
+// did not say of every one that all is well.
+func (r Record) SecretsLeft() bool {
+	var wanted, seen, left bool
+	for _, l := range r.Lines {
+		switch l.Event {
+		case EventStart:
+			wanted, seen, left = l.Secrets, false, false
+		case EventSecret:
+			seen = true
+			left = left || !changes(l.Status) && l.Status != "unchanged"
+		default:
+		}
+	}
+	if !seen && r.neverBegan() {
+		return false
+	}
+	return wanted && (left || !seen)
+}
+
+// neverBegan says that the run stopped before any place had its turn, as far
+// as its exit code tells.
+func (r Record) neverBegan() bool {
+	exit, ended := r.End()
+	return ended && (exit == 1 || exit == 3 || exit == 5)
 }
 
 // SameInventory says whether the run was made with these inventories.

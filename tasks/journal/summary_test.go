@@ -70,6 +70,32 @@ func TestN18_HostsThatDidNotSucceed(t *testing.T) {
 	}
 }
 
+// TestN18_SecretsThatDidNotSucceed: --retry-failed works on them too.
+func TestN18_SecretsThatDidNotSucceed(t *testing.T) {
+	begin := start("n1")
+	begin.Secrets = true
+	secret := func(status string) journal.Line {
+		return journal.Line{Event: journal.EventSecret, Namespace: "openshift", Name: "s", Status: status}
+	}
+	for _, c := range []struct {
+		name  string
+		lines []journal.Line
+		want  bool
+	}{
+		{"all well", []journal.Line{begin, host("n1", "ok"), secret("updated"), secret("unchanged"), end(0)}, false},
+		{"one failed", []journal.Line{begin, host("n1", "ok"), secret("updated"), secret("failed"), end(2)}, true},
+		{"left out", []journal.Line{start("n1"), host("n1", "ok"), end(0)}, false},
+		{"interrupted before their turn", []journal.Line{begin, host("n1", "ok"), end(99)}, true},
+		{"killed before their turn", []journal.Line{begin, host("n1", "ok")}, true},
+		{"refused before anything", []journal.Line{begin, end(3)}, false},
+		{"the last attempt counts", []journal.Line{begin, secret("failed"), end(2), begin, secret("unchanged"), end(0)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, write(t, c.lines...).SecretsLeft())
+		})
+	}
+}
+
 func TestSummaryTellsHowARunEnded(t *testing.T) {
 	for _, c := range []struct {
 		lines []journal.Line
