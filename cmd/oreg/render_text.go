@@ -236,7 +236,7 @@ func (a *app) textSecrets(b *strings.Builder, report *tasks.Report) {
 		b.WriteString("\n")
 	}
 	for _, s := range report.Secrets {
-		fmt.Fprintf(b, "%s %s: %s", firstOf(s.Kind, "secret"), strings.TrimPrefix(s.Namespace+"/"+s.Name, "/"), s.Status)
+		fmt.Fprintf(b, "%s %s: %s", firstOf(s.Kind, "secret"), strings.Trim(s.Namespace+"/"+s.Name, "/"), s.Status)
 		if s.Error != nil {
 			fmt.Fprintf(b, ", %s: %s", s.Error.Cause, s.Error.Message)
 			if s.Error.Hint != "" {
