@@ -54,8 +54,10 @@ func (inv *Inventory) Host(w io.Writer, name string, o ListOptions) error {
 	switch {
 	case err != nil:
 		return err
-	case len(found.Hosts) != 1:
-		return fmt.Errorf("%w: the pattern stands for %d hosts, expected one", ErrNotOneHost, len(found.Hosts))
+	case len(found.Hosts) == 0:
+		return fmt.Errorf("%w: the inventory has no host %s (a host has the name that the inventory gives it)", ErrNotOneHost, name)
+	case len(found.Hosts) > 1:
+		return fmt.Errorf("%w: %s stands for %d hosts, expected one", ErrNotOneHost, name, len(found.Hosts))
 	}
 	p := &printer{inv: inv, w: w, mask: inv.masker(o)}
 	if err := p.vars(inv.graph.Host(found.Hosts[0]), 0); err != nil {

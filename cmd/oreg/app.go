@@ -102,7 +102,7 @@ func (a *app) main(ctx context.Context) exitCode {
 		if errors.Is(err, pflag.ErrHelp) {
 			a.help = true
 		} else {
-			return a.fail(ctx, &usageError{message: err.Error(), hint: fmt.Sprintf("see 'oreg %s --help'", cmd.name)})
+			return a.fail(ctx, flagError(cmd.name, err))
 		}
 	}
 	if a.help {
