@@ -82,7 +82,9 @@ func (r *Run) reimport(ctx context.Context, report *Report, wanted []dockerconfi
 		return
 	}
 	r.Watch.Stage("importing image streams again", 1)
-	report.Secrets = append(report.Secrets, r.Reimport(ctx, wanted)...)
+	rows := r.Reimport(ctx, wanted)
+	r.recordSecrets(rows)
+	report.Secrets = append(report.Secrets, rows...)
 	r.Watch.Step()
 	report.Finish()
 }
