@@ -97,7 +97,8 @@ type Lock struct {
 }
 
 // Acquire takes the lock of a namespace, at once or when its holder is gone. It
-// waits for [Expiry] at most, and anew whenever the lock has passed on: many
+// waits for [Expiry] at most, or until a holder that gives no more signs has
+// given none for that long, and anew whenever the lock has passed on: many
 // short runs that come together are a queue, and none of them has failed. The
 // error is a *kube.Error, with a [*LockedError] in its chain where somebody else
 // goes on holding it, or what ended ctx.
@@ -141,7 +142,9 @@ func Acquire(ctx context.Context, client coreclient.ConfigMapInterface, namespac
 			o.Waiting(other)
 			o.Waiting = nil
 		}
-		if o.Now().Sub(begun) >= Expiry {
+		// A holder that has missed a sign may be dead: then it is not he that is
+		// waited for, but the end of his time.
+		if o.Now().Sub(begun) >= Expiry && o.Now().Sub(since) < 2*Renewal {
 			locked := &LockedError{Holder: other}
 			return nil, &kube.Error{Cause: kube.CauseConflict, Err: locked, Message: locked.Error(), Hint: "wait until it has ended, and run the command again"}
 		}

@@ -2,6 +2,7 @@ package clusterlock_test
 
 import (
 	"context"
+	"encoding/json"
 	"os/exec"
 	"strconv"
 	"sync"
@@ -89,6 +90,32 @@ func TestTwoRunsOnOneCluster(t *testing.T) {
 		require.NoError(t, second.Release(t.Context()))
 		_, err = api.Get(t.Context(), clusterlock.Name, metav1.GetOptions{})
 		assert.True(t, kube.NotFound(err))
+	})
+}
+
+// TestAHolderThatDiesMeanwhile: its last sign came after the other began to
+// wait, who then waits for 30 s from that sign and does not give up before.
+func TestAHolderThatDiesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPI()
+		dead, err := json.Marshal(holder("r1", "here"))
+		require.NoError(t, err)
+		present, err := api.Create(t.Context(), &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: clusterlock.Name}, Data: map[string]string{"holder": string(dead)},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		last := make(chan error, 1)
+		const sign = 5 * time.Second
+		time.AfterFunc(sign, func() {
+			_, err := api.Update(t.Context(), present, metav1.UpdateOptions{})
+			last <- err
+		})
+		begun := time.Now()
+		second, err := acquire(t.Context(), api, holder("r2", "elsewhere"), true)
+		require.NoError(t, err)
+		require.NoError(t, <-last)
+		assert.GreaterOrEqual(t, time.Since(begun), sign+clusterlock.Expiry)
+		require.NoError(t, second.Release(t.Context()))
 	})
 }
 
