@@ -119,7 +119,7 @@ func (a *app) retryFailed(cluster *inventory.Cluster) (onlySecrets bool, err err
 	}
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
-		if !r.SameInventory(a.inventoryPaths) || s.Ending == journal.EndingStopped || s.Ending == journal.EndingRefused {
+		if !r.SameInventory(a.inventoryPaths) || isObjectCommand(s.Command) || s.Ending == journal.EndingStopped || s.Ending == journal.EndingRefused {
 			continue // it never came to a host
 		}
 		failed := r.Unsuccessful()

@@ -35,11 +35,15 @@ rules, or with -i through the first master.`,
 			if err != nil {
 				return nil, err
 			}
-			if err := noArguments("puller "+verb, args[1:]); err != nil {
-				return nil, err
+			hint := "for example: oreg puller " + verb + " --to project-a:default --in project-b"
+			if len(args) > 1 {
+				return nil, &usageError{message: fmt.Sprintf("puller %s takes no arguments, but got %q", verb, args[1]), hint: hint}
 			}
 			if to == "" || in == "" {
-				return nil, &usageError{message: "puller " + verb + " needs --to and --in", hint: "for example: oreg puller " + verb + " --to project-a:default --in project-b"}
+				return nil, &usageError{message: "puller " + verb + " needs --to and --in", hint: hint}
+			}
+			if a.namespace != "" {
+				return nil, &usageError{message: "puller has no --namespace: --in names the project that has the images", hint: hint}
 			}
 			g := puller.Grant{From: in, Check: a.check, Wait: f.waiting()}
 			if g.Project, g.Account, err = puller.ParseTo(to); err != nil {
@@ -55,6 +59,11 @@ func (a *app) puller(ctx context.Context, verb string, g puller.Grant, f apiFlag
 	if err != nil {
 		return nil, err
 	}
+	objects, err := a.openObjectJournal(report, "")
+	if err != nil {
+		return nil, err
+	}
+	g.Before = func(binding string) error { return objects.Before(tasks.KindRoleBinding, g.From, binding) }
 	api, err := a.openAPI(ctx, f)
 	if err != nil {
 		return notReached(report, tasks.KindRoleBinding, g.From, puller.Role, err)
@@ -79,6 +88,7 @@ func (a *app) puller(ctx context.Context, verb string, g puller.Grant, f apiFlag
 	case result.Proved:
 		row.Notes = append(row.Notes, fmt.Sprintf("proved: the API does not let %s pull from %s", g, g.From))
 	}
+	a.record(objects, row)
 	report.Secrets = append(report.Secrets, row)
 	return a.ended(ctx, report, api)
 }

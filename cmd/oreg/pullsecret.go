@@ -28,6 +28,7 @@ type pullSecretFlags struct {
 	settle      seconds
 	repair      bool
 	recreate    bool
+	keepBackups int
 }
 
 func pullSecretCommand() command {
@@ -61,6 +62,8 @@ The API is reached by kubectl's rules, or with -i through the first master.`,
 			fs.StringArrayVar(&f.allowRemove, "allow-remove", nil, "set: this `host` may lose its login; repeatable")
 			fs.BoolVar(&f.repair, "repair", false, "rewrite a pull secret or file that its readers reject, after a backup")
 			fs.BoolVar(&f.recreate, "recreate", false, "replace a secret of another type, or an immutable one, after a backup")
+			refusedPassword(fs, "password")
+			keepBackupsFlag(fs, &f.keepBackups)
 			fs.Var(&f.settle, "settle", "watch this long whether an operator takes the change back")
 			fs.Lookup("settle").DefValue = ""
 			f.add(fs, "30m", "the machine-config pools")
@@ -103,6 +106,12 @@ type pullSecretEdit struct {
 // change reads the command line, and the file or password that it names.
 func (f *pullSecretFlags) change(ctx context.Context, a *app, verb string, args []string) (pullSecretEdit, error) {
 	e := pullSecretEdit{verb: verb}
+	if a.given("password") {
+		return e, passwordOnCommandLine("password")
+	}
+	if err := checkKeepBackups(f.keepBackups); err != nil {
+		return e, err
+	}
 	for _, o := range []struct{ flag, verb string }{
 		{"raw", "get"}, {"from-file", "set"}, {"allow-remove", "set"}, {"registry", "append"},
 	} {
@@ -137,6 +146,10 @@ func (f *pullSecretFlags) change(ctx context.Context, a *app, verb string, args 
 		}
 		if e.file, err = a.readSecretFile("--from-file", f.fromFile); err != nil {
 			return e, err
+		}
+		if e.file.Type == secretfile.TypeDockerCfg {
+			return e, &configError{message: f.fromFile + " has the form of a .dockercfg, and the global pull secret is a config.json",
+				hint: `put what it holds under a key "auths": {"auths": ...}`}
 		}
 		e.entries, e.source = e.file.Entries, f.fromFile
 		e.hosts, err = registries("--allow-remove", f.allowRemove)
@@ -210,7 +223,7 @@ func (a *app) pullSecretGet(ctx context.Context, f *pullSecretFlags) (*tasks.Rep
 		_, err := a.stdout.Write(content)
 		return nil, err
 	case f.raw:
-		row, err := a.replaceFile(f.to, func([]byte) (fileChange, error) { return fileChange{content: content}, nil })
+		row, err := a.replaceFile(f.to, fileWrite{change: func([]byte) (fileChange, error) { return fileChange{content: content}, nil }})
 		if err != nil {
 			return nil, err
 		}

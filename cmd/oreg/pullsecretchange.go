@@ -23,6 +23,10 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	if err != nil {
 		return nil, err
 	}
+	objects, err := a.openObjectJournal(report, "")
+	if err != nil {
+		return nil, err
+	}
 	api, place, err := a.pullSecretAPI(ctx, f)
 	if err != nil {
 		return notReached(report, "", place.Namespace, place.Name, err)
@@ -30,7 +34,7 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	defer api.close()
 	job := place.Job(secrets.Job{
 		Entries: e.entries, Run: report.Run, Check: true, Repair: f.repair, Recreate: f.recreate,
-		Backup: e.verb != "remove" || f.repair || f.recreate, Mask: entriesMask(e.entries),
+		Backup: f.keepBackups > 0 && (e.verb != "remove" || f.repair || f.recreate), Mask: entriesMask(e.entries),
 	})
 	if e.verb == "set" {
 		job.New = secrets.FileContent(e.file)
@@ -43,9 +47,9 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	case err != nil:
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}
-	dry := e.apply(ctx, api, job)
-	if dry.Err != nil || dry.Status == secrets.StatusUnchanged {
-		return a.endPullSecret(ctx, report, api, dry)
+	dry, others := e.apply(ctx, api, job)
+	if dry.Err != nil || dry.Status == secrets.StatusUnchanged && len(others) == 0 {
+		return a.endPullSecret(ctx, report, api, f, dry, nil)
 	}
 	if report, err = a.tryEntries(ctx, report, api.cluster, e, present); err != nil {
 		return report, err
@@ -54,7 +58,7 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 		a.say("note", effect)
 	}
 	if a.check {
-		return a.endPullSecret(ctx, report, api, dry)
+		return a.endPullSecret(ctx, report, api, f, dry, others)
 	}
 	yes, err := a.confirm(ctx, fmt.Sprintf("Change %s/%s (%s)?", place.Namespace, place.Name, strings.Join(dry.Diff, "; ")))
 	if err != nil {
@@ -67,23 +71,49 @@ func (a *app) pullSecretChange(ctx context.Context, f *pullSecretFlags, e pullSe
 	if err != nil {
 		return notReached(report, tasks.KindPool, "", "", err)
 	}
-	job.Check = false
-	result := e.apply(ctx, api, job)
+	release, err := a.lockCluster(ctx, api, place.Namespace, report)
+	if err != nil {
+		return notReached(report, "", place.Namespace, place.Name, err)
+	}
+	job.Check, job.Before = false, objects.BeforeSecret
+	if !job.Backup {
+		job.Before = func(namespace, name string) error { return objects.Before("", namespace, name) }
+	}
+	result, others := e.apply(ctx, api, job)
+	release()
+	a.record(objects, append(secretRows(others), tasks.NewSecretReport(result))...)
+	a.pruneBackups(ctx, api, []secrets.Result{result}, f.keepBackups)
 	if result.Err == nil && result.Status != secrets.StatusUnchanged {
 		a.settle(ctx, report, api, f, job, e, &result)
 		a.followPools(ctx, report, api, f, pools)
 	}
-	return a.endPullSecret(ctx, report, api, result)
+	return a.endPullSecret(ctx, report, api, f, result, others)
 }
 
-func (e pullSecretEdit) apply(ctx context.Context, api *clusterAPI, job secrets.Job) secrets.Result {
-	switch e.verb {
-	case "append":
-		return secrets.Put(ctx, api, job)
-	case "set":
-		return secrets.Replace(ctx, api, job, e.hosts)
+// apply does the change. others are the backups of earlier runs that a removal
+// takes the registries out of too: what is given up shall not live on there.
+// One that rewrites what nobody can read keeps a backup of all of it instead.
+func (e pullSecretEdit) apply(ctx context.Context, api *clusterAPI, job secrets.Job) (own secrets.Result, others []secrets.Result) {
+	switch {
+	case e.verb == "append":
+		return secrets.Put(ctx, api, job), nil
+	case e.verb == "set":
+		return secrets.Replace(ctx, api, job, e.hosts), nil
+	case job.Backup:
+		return secrets.Drop(ctx, api, job, e.hosts), nil
 	}
-	return secrets.Drop(ctx, api, job, e.hosts)
+	results, warnings := secrets.Remove(ctx, api, job, e.hosts)
+	results[0].Warnings = append(results[0].Warnings, warnings...)
+	return results[0], results[1:]
+}
+
+// secretRows are the rows of several secrets.
+func secretRows(results []secrets.Result) []tasks.SecretReport {
+	rows := make([]tasks.SecretReport, 0, len(results))
+	for _, r := range results {
+		rows = append(rows, tasks.NewSecretReport(r))
+	}
+	return rows
 }
 
 // touched are the registries whose login would change or go.
@@ -139,17 +169,18 @@ func (a *app) tryEntries(ctx context.Context, report *tasks.Report, cluster *inv
 
 // endPullSecret adds the pull secret's own row, first. What changes is told
 // without being asked for: too much hangs on it.
-func (a *app) endPullSecret(ctx context.Context, report *tasks.Report, api *clusterAPI, r secrets.Result) (*tasks.Report, error) {
+func (a *app) endPullSecret(ctx context.Context, report *tasks.Report, api *clusterAPI, f *pullSecretFlags, r secrets.Result, others []secrets.Result) (*tasks.Report, error) {
 	for _, w := range r.Warnings {
 		a.warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
 	}
 	row := tasks.NewSecretReport(r)
 	row.Notes, row.Diff = append(slices.Clone(r.Diff), r.Notes...), nil
+	hintAtBackup(&row, f.keepBackups)
 	var removal *secrets.RemovalError
 	if errors.As(r.Err, &removal) {
 		row.Error = &tasks.Failure{Cause: string(kube.CauseRejected), Message: removal.Error(), Hint: hintOf(removal)}
 	}
-	report.Secrets = append([]tasks.SecretReport{row}, report.Secrets...)
+	report.Secrets = append(append([]tasks.SecretReport{row}, secretRows(others)...), report.Secrets...)
 	if removal != nil {
 		report.Finish()
 		return report, removal

@@ -44,6 +44,10 @@ func (a *app) pullSecretFile(ctx context.Context, f *pullSecretFlags, e pullSecr
 	if err != nil {
 		return nil, err
 	}
+	objects, err := a.openObjectJournal(report, "")
+	if err != nil {
+		return nil, err
+	}
 	present, err := readIfThere(a.absolute(f.to))
 	if err != nil {
 		return nil, err
@@ -64,10 +68,17 @@ func (a *app) pullSecretFile(ctx context.Context, f *pullSecretFlags, e pullSecr
 	if report, err = a.tryEntries(ctx, report, cluster, e, had); err != nil {
 		return report, err
 	}
-	row, err := a.replaceFile(f.to, func(present []byte) (fileChange, error) { return e.inFile(f, present) })
+	row, err := a.replaceFile(f.to, fileWrite{
+		change: func(present []byte) (fileChange, error) { return e.inFile(f, present) },
+		before: func(path string) error { return objects.Before(tasks.KindFile, "", path) },
+		backup: f.repair, run: report.Run,
+	})
 	if err != nil {
 		return nil, err
 	}
+	recorded := row
+	recorded.Name = a.absolute(f.to)
+	a.record(objects, recorded)
 	report.Secrets = append(report.Secrets, row)
 	return a.ended(ctx, report, nil)
 }
@@ -134,10 +145,21 @@ func (e pullSecretEdit) fileSet(name string, present []byte) (fileChange, error)
 	return fileChange{content: compact.Bytes(), notes: dockerconfig.Diff(present, compact.Bytes(), dockerconfig.NodeFile)}, nil
 }
 
+// fileWrite is how a file is to be replaced.
+type fileWrite struct {
+	change func(present []byte) (fileChange, error)
+	// before is told of a file that is about to be written, by its absolute
+	// name; nil does nothing.
+	before func(path string) error
+	// backup keeps what was there as NAME.oreg-RUN.
+	backup bool
+	run    string
+}
+
 // replaceFile puts a file's new content in its place, as a whole and readable
 // by its owner alone. Two oregs that work on one file take turns: the folder is
 // locked, as the file itself is replaced. A symbolic link is followed.
-func (a *app) replaceFile(name string, change func(present []byte) (fileChange, error)) (row tasks.SecretReport, err error) {
+func (a *app) replaceFile(name string, w fileWrite) (row tasks.SecretReport, err error) {
 	row = tasks.SecretReport{Kind: tasks.KindFile, Name: name, Status: tasks.StatusUnchanged}
 	path := a.absolute(name)
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -157,7 +179,7 @@ func (a *app) replaceFile(name string, change func(present []byte) (fileChange, 
 	if err != nil {
 		return row, err
 	}
-	next, err := change(present)
+	next, err := w.change(present)
 	if err != nil {
 		return row, err
 	}
@@ -172,6 +194,18 @@ func (a *app) replaceFile(name string, change func(present []byte) (fileChange, 
 	}
 	if a.check {
 		return row, nil
+	}
+	if w.before != nil {
+		if err := w.before(a.absolute(name)); err != nil {
+			return row, err
+		}
+	}
+	if w.backup && present != nil {
+		kept := path + ".oreg-" + w.run
+		if err := writeWhole(kept, present); err != nil {
+			return row, fmt.Errorf("keep what %s holds: %w", name, err)
+		}
+		row.Notes = append(row.Notes, "what was there is kept in "+kept)
 	}
 	return row, writeWhole(path, next.content)
 }

@@ -20,7 +20,12 @@ for byte, with mode and owner, and removes what it created. Without --run it is 
 last run of this machine's journal that changed something and was no rollback;
 with --run it works from any machine, since the backups are in the cluster and on
 its nodes. What somebody changed since stays as it is and is reported. The kubelet
-reads its file again within 5 minutes.`,
+reads its file again within 5 minutes.
+
+A run of secret, puller or pull-secret is undone only when named with --run, on the
+machine that made it; the API is reached by kubectl's rules, or with -i through the
+first master. Secrets that it replaced are put back; of what has no backup (links,
+role bindings, new secrets) it is said what takes it back.`,
 		examples: []string{"oreg rollback -i hosts --check", "oreg rollback -i hosts", "oreg rollback -i hosts --run 20261121T101500Z-3f9c"},
 		flags: func(_ *app, fs *flagSet) {
 			fs.StringVar(&of, "run", "", "the `id` of the run to undo (default: the last that changed something)")
@@ -29,6 +34,12 @@ reads its file again within 5 minutes.`,
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
 			if err := noArguments("rollback", args); err != nil {
 				return nil, err
+			}
+			if record, err := a.objectRun(of); record != nil || err != nil {
+				if err != nil {
+					return nil, err
+				}
+				return a.rollbackObjects(ctx, record, force)
 			}
 			cluster, err := a.loadNodes(ctx)
 			if err != nil {
@@ -62,7 +73,7 @@ func (a *app) runToUndo(named string) (string, error) {
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
 		switch {
-		case named == "" && (s.Changed+s.Unknown == 0 || s.Command == "rollback" || !r.SameInventory(a.inventoryPaths)):
+		case named == "" && (s.Changed+s.Unknown == 0 || s.Command == "rollback" || isObjectCommand(s.Command) || !r.SameInventory(a.inventoryPaths)):
 			continue
 		case named != "" && r.Run != named:
 			continue

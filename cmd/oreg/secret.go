@@ -27,6 +27,7 @@ type secretFlags struct {
 	uses           []string
 	repair         bool
 	recreate       bool
+	keepBackups    int
 }
 
 func secretCommand() command {
@@ -73,6 +74,7 @@ func (f *secretFlags) define(fs *flagSet) {
 	fs.StringVar(&f.fromFile, "from-file", "", "create: a config.json, .dockercfg or Secret manifest `file`")
 	fs.StringVar(&f.server, "docker-server", "", "create: the `registry` of one login")
 	fs.StringVar(&f.username, "docker-username", "", "create: its `user`; the password comes with --password-stdin")
+	refusedPassword(fs, "docker-password")
 	fs.StringVar(&f.email, "docker-email", "", "create: its `address`; nothing needs one")
 	fs.BoolVar(&f.delegated, "delegated", false, "create: an entry for the registry's token host too")
 	fs.BoolVar(&f.integrated, "integrated", false, "create: a login for OpenShift's own registry")
@@ -82,6 +84,7 @@ func (f *secretFlags) define(fs *flagSet) {
 	fs.StringArrayVar(&f.uses, "for", nil, "what the link is for, `uses`: pull, mount or pull,mount (default both)")
 	fs.BoolVar(&f.repair, "repair", false, "create: rewrite a present secret that its readers reject, after a backup")
 	fs.BoolVar(&f.recreate, "recreate", false, "create: replace a present secret of another type, after a backup")
+	keepBackupsFlag(fs, &f.keepBackups)
 	f.add(fs, "2m", "service accounts that a new project does not have yet")
 }
 
@@ -102,6 +105,10 @@ func (a *app) secretLink(ctx context.Context, verb string, args []string, f *sec
 	if err != nil {
 		return nil, err
 	}
+	objects, err := a.openObjectJournal(report, "")
+	if err != nil {
+		return nil, err
+	}
 	api, err := a.openAPI(ctx, f.apiFlags)
 	if err != nil {
 		return notReached(report, tasks.KindServiceAccount, a.namespace, args[0], err)
@@ -111,20 +118,28 @@ func (a *app) secretLink(ctx context.Context, verb string, args []string, f *sec
 	if err != nil {
 		return nil, err
 	}
-	work := serviceaccount.Link
+	var work linking = serviceaccount.Link
 	if verb == "unlink" {
 		work = serviceaccount.Unlink
 	}
 	for _, namespace := range namespaces {
-		a.linked(report, work(ctx, api, serviceaccount.Request{
+		a.link(ctx, report, objects, api, work, serviceaccount.Request{
 			Namespace: namespace, Account: args[0], Secrets: args[1:], Uses: uses, Check: a.check, Wait: f.waiting(),
-		}))
+		})
 	}
 	return a.ended(ctx, report, api)
 }
 
-// linked adds what became of a service account to the report.
-func (a *app) linked(report *tasks.Report, r serviceaccount.Result) {
+// linking is [serviceaccount.Link] or [serviceaccount.Unlink].
+type linking func(context.Context, serviceaccount.Client, serviceaccount.Request) serviceaccount.Result
+
+// link does one account's links, and adds what became of it to journal and
+// report.
+func (a *app) link(ctx context.Context, report *tasks.Report, objects tasks.ObjectJournal, api *clusterAPI, work linking, request serviceaccount.Request) {
+	request.Before = func() error {
+		return objects.Before(tasks.KindServiceAccount, request.Namespace, request.Account)
+	}
+	r := work(ctx, api, request)
 	for _, w := range r.Warnings {
 		a.warn(w)
 	}
@@ -134,13 +149,14 @@ func (a *app) linked(report *tasks.Report, r serviceaccount.Result) {
 	}
 	row := tasks.NewObjectReport(tasks.KindServiceAccount, r.Namespace, r.Account, status, r.Err)
 	row.Notes = r.Diff
+	a.record(objects, row)
 	report.Secrets = append(report.Secrets, row)
 }
 
 // createOnly are the flags that belong to create.
 func createOnly() []string {
 	return []string{"from-file", "docker-server", "docker-username", "docker-email", "password-stdin", "delegated",
-		"integrated", "service-account", "selector", "link", "repair", "recreate"}
+		"integrated", "service-account", "selector", "link", "repair", "recreate", "keep-backups"}
 }
 
 // onlyFor refuses flags that would do nothing, but for some.
@@ -163,6 +179,8 @@ func (f *secretFlags) sources(a *app) error {
 	}
 	login := f.username != "" || a.passwordStdin
 	switch {
+	case a.given("docker-password"):
+		return passwordOnCommandLine("docker-password")
 	case a.registry != "" || a.username != "":
 		return &usageError{message: "secret create names a registry with --docker-server and a user with --docker-username, as kubectl does"}
 	case named == 0 && f.server != "":
@@ -192,7 +210,7 @@ func (f *secretFlags) sources(a *app) error {
 	case len(f.uses) > 0 && len(f.link) == 0:
 		return &usageError{message: "--for belongs to --link"}
 	}
-	return nil
+	return checkKeepBackups(f.keepBackups)
 }
 
 // readSecretFile reads a file that a secret is to be made of. Standard input

@@ -43,6 +43,10 @@ func (a *app) secretCreate(ctx context.Context, args []string, f *secretFlags) (
 	if err != nil {
 		return nil, err
 	}
+	objects, err := a.openObjectJournal(report, "")
+	if err != nil {
+		return nil, err
+	}
 	api, err := a.openAPI(ctx, f.apiFlags)
 	if err != nil {
 		return notReached(report, "", a.namespace, made.name, err)
@@ -66,11 +70,12 @@ func (a *app) secretCreate(ctx context.Context, args []string, f *secretFlags) (
 	}
 	job := secrets.Job{
 		Name: made.name, Entries: made.entries, New: made.content, Run: report.Run, Check: a.check,
-		Recreate: f.recreate, Repair: f.repair, Backup: f.recreate || f.repair, Mask: entriesMask(made.entries),
+		Recreate: f.recreate, Repair: f.repair, BackupReplaced: f.keepBackups > 0, Mask: entriesMask(made.entries),
+		Before: objects.BeforeSecret,
 	}
 	var results []secrets.Result
 	if f.integrated {
-		results = a.integratedSecrets(ctx, api, namespaces, job, f)
+		results = a.integratedSecrets(ctx, api, objects, namespaces, job, f)
 	} else {
 		for _, namespace := range namespaces {
 			there := job
@@ -81,18 +86,22 @@ func (a *app) secretCreate(ctx context.Context, args []string, f *secretFlags) (
 		}
 		results = secrets.PutInto(ctx, api, namespaces, job)
 	}
+	a.record(objects, secretRows(results)...)
+	a.pruneBackups(ctx, api, results, f.keepBackups)
 	for _, r := range results {
 		for _, w := range r.Warnings {
 			a.warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
 		}
-		report.Secrets = append(report.Secrets, tasks.NewSecretReport(r))
+		row := tasks.NewSecretReport(r)
+		hintAtBackup(&row, f.keepBackups)
+		report.Secrets = append(report.Secrets, row)
 		if r.Err != nil {
 			continue // a link to what is not there would be a false promise
 		}
 		for _, account := range words(f.link...) {
-			a.linked(report, serviceaccount.Link(ctx, api, serviceaccount.Request{
+			a.link(ctx, report, objects, api, serviceaccount.Link, serviceaccount.Request{
 				Namespace: r.Namespace, Account: account, Secrets: []string{r.Name}, Uses: uses, Check: a.check, Wait: f.waiting(),
-			}))
+			})
 		}
 	}
 	return a.ended(ctx, report, api)
@@ -143,6 +152,7 @@ func (a *app) addTokenHosts(ctx context.Context, report *tasks.Report, cluster *
 	if err != nil {
 		return nil, err
 	}
+	run.ID = report.Run
 	run.Checker = realmFinder{a.checker(ctx, &asked)}
 	found, err := run.Validate(ctx)
 	if err != nil {
@@ -182,7 +192,7 @@ func (r realmFinder) Check(ctx context.Context, credentials []inventory.Credenti
 
 // integratedSecrets makes, in each namespace, a login of that namespace's
 // service account.
-func (a *app) integratedSecrets(ctx context.Context, api *clusterAPI, namespaces []string, job secrets.Job, f *secretFlags) []secrets.Result {
+func (a *app) integratedSecrets(ctx context.Context, api *clusterAPI, objects tasks.ObjectJournal, namespaces []string, job secrets.Job, f *secretFlags) []secrets.Result {
 	var results []secrets.Result
 	host, err := f.server, error(nil)
 	if host == "" {
@@ -197,21 +207,27 @@ func (a *app) integratedSecrets(ctx context.Context, api *clusterAPI, namespaces
 			results = append(results, secrets.Result{Namespace: namespace, Name: job.Name, Status: secrets.StatusFailed, Err: err})
 			continue
 		}
-		results = append(results, integratedSecret(ctx, api, job, integrated.Request{
+		request := integrated.Request{
 			Host: host, Namespace: namespace, Account: f.serviceAccount, Check: a.check, Wait: f.waiting(),
-		}))
+			Before: func(namespace, name string) error { return objects.Before("", namespace, name) },
+		}
+		result, made := integratedSecret(ctx, api, job, request)
+		results = append(results, result)
+		if made && !a.check {
+			a.record(objects, tasks.SecretReport{Namespace: namespace, Name: request.Account + integrated.TokenSuffix, Status: tasks.StatusCreated})
+		}
 	}
 	return results
 }
 
-func integratedSecret(ctx context.Context, api *clusterAPI, job secrets.Job, r integrated.Request) secrets.Result {
+// integratedSecret does one namespace; made says that the account got a token.
+func integratedSecret(ctx context.Context, api *clusterAPI, job secrets.Job, r integrated.Request) (result secrets.Result, made bool) {
 	failed := secrets.Result{Namespace: r.Namespace, Name: job.Name, Status: secrets.StatusFailed}
 	entry, made, err := integrated.Login(ctx, api, r)
 	if err != nil {
 		failed.Err = err
-		return failed
+		return failed, false // whether a token was made is not known
 	}
-	var result secrets.Result
 	if made && r.Check {
 		// Without the token nothing can be compared.
 		result = secrets.Result{Namespace: r.Namespace, Name: job.Name, Status: secrets.StatusCreated}
@@ -219,7 +235,7 @@ func integratedSecret(ctx context.Context, api *clusterAPI, job secrets.Job, r i
 		job.Entries = []dockerconfig.Entry{entry}
 		job.New, job.Mask = secrets.LoginContent(entry, ""), entriesMask(job.Entries)
 		if result = secrets.Put(ctx, api, job); result.Err != nil {
-			return result
+			return result, made
 		}
 	}
 	if made {
@@ -232,11 +248,11 @@ func integratedSecret(ctx context.Context, api *clusterAPI, job secrets.Job, r i
 		result.Warnings = append(result.Warnings, "its rights were not reviewed: "+err.Error())
 	case err != nil:
 		failed.Err = err
-		return failed
+		return failed, made
 	case !rights.Pull:
 		result.Warnings = append(result.Warnings, fmt.Sprintf("service account %s may not pull from %s", r.Account, r.Namespace))
 	default:
 		result.Notes = append(result.Notes, fmt.Sprintf("service account %s may pull from %s; push: %t", r.Account, r.Namespace, rights.Push))
 	}
-	return result
+	return result, made
 }

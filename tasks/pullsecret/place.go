@@ -53,14 +53,14 @@ func clusterVersions() schema.GroupVersionResource {
 // that is a warning.
 func Find(ctx context.Context, client dynamic.Interface) (Place, error) {
 	p := Place{Namespace: "openshift-config", Name: "pull-secret"}
-	infrastructure, err := p.read(ctx, client, infrastructures(), "cluster")
+	infrastructure, err := p.read(ctx, client, infrastructures(), "cluster", "a hosted control plane would not be noticed")
 	if err != nil {
 		return p, err
 	}
 	if topology, _, _ := unstructured.NestedString(infrastructure, "status", "controlPlaneTopology"); topology == "External" {
 		p.Namespace, p.Name, p.Hosted = "kube-system", "additional-pull-secret", true
 	}
-	version, err := p.read(ctx, client, clusterVersions(), "version")
+	version, err := p.read(ctx, client, clusterVersions(), "version", "what a change sets in motion depends on the version")
 	if err != nil {
 		return p, err
 	}
@@ -69,8 +69,9 @@ func Find(ctx context.Context, client dynamic.Interface) (Place, error) {
 }
 
 // read gets one object of the cluster's own configuration; nil, with a warning,
-// where the cluster has none or the user may not look.
-func (p *Place) read(ctx context.Context, client dynamic.Interface, resource schema.GroupVersionResource, name string) (map[string]any, error) {
+// where the cluster has none or the user may not look. without says what is not
+// known then.
+func (p *Place) read(ctx context.Context, client dynamic.Interface, resource schema.GroupVersionResource, name, without string) (map[string]any, error) {
 	o, err := client.Resource(resource).Get(ctx, name, metav1.GetOptions{})
 	call := kube.Call{Verb: "get", Group: resource.Group, Resource: resource.Resource, Name: name}
 	switch {
@@ -82,7 +83,7 @@ func (p *Place) read(ctx context.Context, client dynamic.Interface, resource sch
 		p.Warnings = append(p.Warnings, fmt.Sprintf("this cluster has no %s %q: is it OpenShift 4?", resource.GroupResource(), name))
 		return nil, nil
 	case apierrors.IsForbidden(err):
-		p.Warnings = append(p.Warnings, fmt.Sprintf("you have no right to %s: a hosted control plane would not be noticed", call))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("you have no right to %s: %s", call, without))
 		return nil, nil
 	}
 	return nil, kube.Classify(err, call, nil)

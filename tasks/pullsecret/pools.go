@@ -22,8 +22,9 @@ func machineConfigPools() schema.GroupVersionResource {
 // Pool is the state of one MachineConfigPool.
 type Pool struct {
 	Name string
-	// Config names the rendered configuration that the pool shall have.
-	Config string
+	// Config names the rendered configuration that the pool shall have, Running
+	// the one that all its machines have.
+	Config, Running string
 	// Machines, and how many have that configuration or failed to get it.
 	Machines, Updated, Degraded int64
 	Paused                      bool
@@ -70,7 +71,7 @@ func poolOf(o unstructured.Unstructured) Pool {
 	p.Machines, _, _ = unstructured.NestedInt64(o.Object, "status", "machineCount")
 	p.Updated, _, _ = unstructured.NestedInt64(o.Object, "status", "updatedMachineCount")
 	p.Degraded, _, _ = unstructured.NestedInt64(o.Object, "status", "degradedMachineCount")
-	running, _, _ := unstructured.NestedString(o.Object, "status", "configuration", "name")
+	p.Running, _, _ = unstructured.NestedString(o.Object, "status", "configuration", "name")
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	is := map[string]bool{}
 	for _, item := range conditions {
@@ -94,7 +95,7 @@ func poolOf(o unstructured.Unstructured) Pool {
 	if !is["Degraded"] && p.Degraded == 0 {
 		p.Reason = ""
 	}
-	p.Done = is["Updated"] && !is["Updating"] && running == p.Config && p.Updated == p.Machines
+	p.Done = is["Updated"] && !is["Updating"] && p.Running == p.Config && p.Updated == p.Machines
 	return p
 }
 
