@@ -76,7 +76,7 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) (hint string) {
 	failed := unsuccessful(report)
 	switch {
 	case len(failed) > 0:
-	case report != nil && report.AnySecretAmiss() && a.hasFlag("retry-failed"):
+	case report != nil && slices.ContainsFunc(report.Secrets, secretFailed) && a.hasFlag("retry-failed"):
 		return "to retry the secrets alone, use: --retry-failed"
 	default:
 		return ""
@@ -94,6 +94,10 @@ func (a *app) endJournal(report *tasks.Report, code exitCode) (hint string) {
 	}
 	return "to retry " + count(len(failed), "host") + ", use: " + list(ways)
 }
+
+// secretFailed says that another try may help, as it would not with a drift
+// that nobody asked to mend.
+func secretFailed(s tasks.SecretReport) bool { return s.Kind == "" && s.Status == tasks.StatusFailed }
 
 // unsuccessful are the hosts of a report that did not succeed.
 func unsuccessful(report *tasks.Report) []string {
