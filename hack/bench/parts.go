@@ -29,10 +29,13 @@ func (b bench) sshd(ctx context.Context) error {
 		if err := writePlaybookVars(state); err != nil {
 			return err
 		}
-		var bare, first, second, play []sample
+		var bare, hand, first, second, play []sample
 		for round := range b.rounds {
 			fmt.Fprintf(b.log, "bench: %d sshd nodes: round %d of %d\n", b.sshNodes, round+1, b.rounds)
 			if err := b.take(ctx, &bare, nil, b.self, "bare", "-state", filepath.Join(state.Dir, "state.json"), "-forks", strconv.Itoa(b.forks)); err != nil {
+				return err
+			}
+			if err := b.take(ctx, &hand, nil, b.self, "bare", "-by-hand", "-state", filepath.Join(state.Dir, "state.json"), "-forks", strconv.Itoa(b.forks)); err != nil {
 				return err
 			}
 			if err := forget(state); err != nil {
@@ -58,6 +61,7 @@ func (b bench) sshd(ctx context.Context) error {
 		base := median(bare)
 		b.header(fmt.Sprintf("%d real sshd nodes, 3 registries, 1 secret, forks %d (medians of %d)", b.sshNodes, b.forks, b.rounds))
 		b.row("bare SSH fan-out (connect, log in, `true`)", base, base)
+		b.row("the same fan-out, two files written by hand", median(hand), base)
 		b.row("oreg install, everything to write", median(first), base)
 		b.row("oreg install, nothing to change", median(second), base)
 		if len(play) == 0 {
@@ -79,11 +83,14 @@ func (b bench) many(ctx context.Context) error {
 	for _, size := range sizes {
 		labArgs := []string{"--nodes", strconv.Itoa(size), "--kube=false", "--registries", "basic", "--latency", "20ms"}
 		err := b.withLab(ctx, labArgs, func(state labState) error {
-			var bare, first, second []sample
+			var bare, hand, first, second []sample
 			install := append(b.install(state, b.manyForks), "--only", "nodes")
 			for round := range min(b.rounds, 3) {
 				fmt.Fprintf(b.log, "bench: %d in-process nodes: round %d\n", size, round+1)
 				if err := b.take(ctx, &bare, nil, b.self, "bare", "-state", filepath.Join(state.Dir, "state.json"), "-forks", strconv.Itoa(b.manyForks)); err != nil {
+					return err
+				}
+				if err := b.take(ctx, &hand, nil, b.self, "bare", "-by-hand", "-state", filepath.Join(state.Dir, "state.json"), "-forks", strconv.Itoa(b.manyForks)); err != nil {
 					return err
 				}
 				if err := forget(state); err != nil {
@@ -99,6 +106,7 @@ func (b bench) many(ctx context.Context) error {
 			base := median(bare)
 			b.header(fmt.Sprintf("%d in-process nodes, 20 ms latency, forks %d", size, b.manyForks))
 			b.row("bare SSH fan-out", base, base)
+			b.row("the same fan-out, two files written by hand", median(hand), base)
 			b.row("oreg install, everything to write", median(first), base)
 			b.row("oreg install, nothing to change", median(second), base)
 			return nil
