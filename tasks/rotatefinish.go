@@ -56,8 +56,7 @@ func (r *Rotation) secretsNotTried(report *Report) {
 	switch {
 	case r.SkipSecrets:
 		r.leftOut(report)
-	case !r.Check && !r.secretsTried && !r.undone:
-		report.Secrets = nil
+	case !r.Check && !r.secretsTried && len(report.Secrets) == 0:
 		for _, s := range r.planned {
 			if changes(s.Status) {
 				s.Status, s.Diff, s.Notes = StatusSkipped, nil, []string{"not tried: the rotation ended before its turn"}

@@ -43,6 +43,20 @@ func TestT6_RollbackOnFailure(t *testing.T) {
 	assert.True(t, record.Settled(), "there is nothing to continue")
 }
 
+// TestT6_RollbackOfACanary leaves the secrets alone, which never had a turn.
+func TestT6_RollbackOfACanary(t *testing.T) {
+	s := newSite(t, 3)
+	s.checks.live = validate.StatusInvalid
+	s.run.RollbackOnFailure = true
+	report, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.True(t, report.Rotation.RolledBack)
+	assert.False(t, s.api.undone)
+	assert.Equal(t, oldPassword, s.holds("n2"))
+	require.Len(t, report.Secrets, 1)
+	assert.Equal(t, StatusSkipped, report.Secrets[0].Status)
+}
+
 // TestT6_SecondRotateContinues: what the first attempt wrote and did not
 // restart is restarted, under the same run id, and one rollback undoes both.
 func TestT6_SecondRotateContinues(t *testing.T) {
