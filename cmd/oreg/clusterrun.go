@@ -34,7 +34,7 @@ func (s *scope) addOnly(fs *flagSet) {
 
 // addWriting defines the flags of commands that put credentials in place.
 func (s *scope) addWriting(fs *flagSet) {
-	fs.BoolVar(&s.retryFailed, "retry-failed", false, "only the hosts that did not succeed in the last run with this inventory")
+	fs.BoolVar(&s.retryFailed, "retry-failed", false, "only the hosts that did not succeed in the last run with this inventory, or the secrets where they alone did not")
 	fs.IntVar(&s.keepBackups, "keep-backups", 1, "how many earlier versions of a file or secret stay")
 	fs.BoolVar(&s.prune, "prune", false, "take out what oreg once wrote and the inventory no longer names")
 	fs.BoolVar(&s.repair, "repair", false, "replace a file or secret that its readers reject, after a backup")
