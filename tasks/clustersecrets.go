@@ -23,6 +23,8 @@ type ClusterSecrets struct {
 	API API
 	// Job is what to do, without its entries.
 	Job secrets.Job
+	// PullSecret is what to do with the global pull secret; nil is nothing.
+	PullSecret *GlobalPullSecret
 	// Journal is told before and after each change; nil for none. A change
 	// that it does not take is not made.
 	Journal *journal.Journal
@@ -63,7 +65,7 @@ func (c *ClusterSecrets) open(ctx context.Context) (*kube.Client, error) {
 		c.Warn(w)
 	}
 	c.client, c.err = access.Client(c.Version)
-	if c.err == nil && access.Asked && !c.AllowOtherCluster {
+	if c.err == nil && access.Asked && !c.AllowOtherCluster && len(c.Nodes) > 0 {
 		c.err = c.client.Locate(kube.Guard(ctx, c.client.CoreV1().Nodes(), c.Nodes, access.Source))
 	}
 	return c.client, c.err
@@ -94,7 +96,7 @@ func (c *ClusterSecrets) Lock(ctx context.Context) (context.Context, func(), err
 	if err != nil {
 		return ctx, none, nil // Place says why
 	}
-	namespace := c.Job.Namespace
+	namespace := c.lockNamespace(ctx)
 	lock, err := clusterlock.Acquire(ctx, client.CoreV1().ConfigMaps(namespace), namespace, c.Holder, clusterlock.Options{
 		Now:     c.Now,
 		Waiting: func(h clusterlock.Holder) { c.Warn("waiting for another run on this cluster: " + h.String()) },
@@ -128,8 +130,16 @@ func (c *ClusterSecrets) Lock(ctx context.Context) (context.Context, func(), err
 	}, nil
 }
 
-// Place creates or updates the secret and the old installer's.
+// Place creates or updates the secret and the old installer's, and before them
+// the global pull secret.
 func (c *ClusterSecrets) Place(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
+	if c.PullSecret == nil {
+		return c.placeOwn(ctx, wanted)
+	}
+	return c.otherSecrets(c.placePullSecret(ctx, wanted), func() []SecretReport { return c.placeOwn(ctx, wanted) })
+}
+
+func (c *ClusterSecrets) placeOwn(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
 	return c.do(ctx, wanted, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
 		results, warnings := secrets.Ensure(ctx, client, job)
 		written := slices.ContainsFunc(results, func(r secrets.Result) bool { return changes(string(r.Status)) })
@@ -144,9 +154,15 @@ func (c *ClusterSecrets) Place(ctx context.Context, wanted []dockerconfig.Entry)
 
 // Verify compares the secrets with the wanted entries.
 func (c *ClusterSecrets) Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport {
-	job := c.Job
-	job.Entries = wanted
-	return c.with(ctx, job, secrets.Verify)
+	own := func() []SecretReport {
+		job := c.Job
+		job.Entries = wanted
+		return c.with(ctx, job, secrets.Verify)
+	}
+	if c.PullSecret == nil {
+		return own()
+	}
+	return c.otherSecrets(c.verifyPullSecret(ctx, wanted), own)
 }
 
 // do does work that changes secrets, told to the journal.

@@ -71,20 +71,34 @@ func reimported(o reimport.Outcome, check bool, client *kube.Client) SecretRepor
 	return row
 }
 
-// reimport adds to the report what became of the image streams, where that was
-// asked for. With a secret that could not be written no import would work.
-func (r *Run) reimport(ctx context.Context, report *Report, wanted []dockerconfig.Entry) {
-	if r.Reimport == nil || r.SkipSecrets || ctx.Err() != nil {
+// followUp adds to the report what comes after the secrets, where that was
+// asked for: a change followed to the nodes, image streams imported again. With
+// a secret that could not be written neither would come to anything.
+func (r *Run) followUp(ctx context.Context, report *Report, wanted []dockerconfig.Entry) {
+	if r.SkipSecrets || ctx.Err() != nil || r.Follow == nil && r.Reimport == nil {
 		return
 	}
 	if slices.ContainsFunc(report.Secrets, func(s SecretReport) bool { return s.Status == StatusFailed }) {
-		r.Watch.Warn("no image stream was imported again, because of the secret that failed")
+		if r.Reimport != nil {
+			r.Watch.Warn("no image stream was imported again, because of the secret that failed")
+		}
 		return
 	}
-	r.Watch.Stage("importing image streams again", 1)
-	rows := r.Reimport(ctx, wanted)
-	r.recordSecrets(rows)
-	report.Secrets = append(report.Secrets, rows...)
-	r.Watch.Step()
+	for _, stage := range []struct {
+		title string
+		do    func(context.Context, []dockerconfig.Entry) []SecretReport
+	}{
+		{"following the pull secret to the nodes", r.Follow},
+		{"importing image streams again", r.Reimport},
+	} {
+		if stage.do == nil {
+			continue
+		}
+		r.Watch.Stage(stage.title, 1)
+		rows := stage.do(ctx, wanted)
+		r.recordSecrets(rows)
+		report.Secrets = append(report.Secrets, rows...)
+		r.Watch.Step()
+	}
 	report.Finish()
 }

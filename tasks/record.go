@@ -20,7 +20,7 @@ func (r *Run) Begin(start journal.Line) error {
 			start.Hosts = append(start.Hosts, n.Name)
 		}
 	}
-	start.Secrets = !r.SkipSecrets
+	start.Secrets, start.Platform = !r.SkipSecrets, r.Platform
 	return r.Journal.Append(start)
 }
 

@@ -210,7 +210,7 @@ func (r *Report) AnyHostAmiss() bool {
 // old login. Hosts that were left out on purpose do not count.
 func (r *Report) RotationAmiss() bool {
 	return r.Rotation != nil && (r.Rotation.Stopped != "" ||
-		slices.ContainsFunc(r.Rotation.StillOld, func(p OldPlace) bool { return p.Host+p.Node+p.Secret != "" }))
+		slices.ContainsFunc(r.Rotation.StillOld, func(p OldPlace) bool { return p.Host+p.Node+p.Secret+p.Pool != "" }))
 }
 
 func amiss(status string) bool {

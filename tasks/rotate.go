@@ -142,7 +142,7 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 	}
 	r.finish(ctx, report)
 	if r.result.Stopped == "" {
-		r.reimport(ctx, report, r.wanted)
+		r.followUp(ctx, report, r.wanted)
 	}
 	return report, ctx.Err()
 }

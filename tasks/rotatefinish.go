@@ -115,6 +115,10 @@ func (r *Rotation) readSecretsBack(ctx context.Context, report *Report) {
 		at[s.Namespace+"/"+s.Name] = i
 	}
 	for _, s := range r.API.Verify(ctx, r.wanted) {
+		if s.Kind == KindPool {
+			r.poolReadBack(report, s)
+			continue
+		}
 		i, known := at[s.Namespace+"/"+s.Name]
 		switch {
 		case !amiss(s.Status):
@@ -140,6 +144,21 @@ func (r *Rotation) readSecretsBack(ctx context.Context, report *Report) {
 		}
 	}
 	r.Watch.Step()
+}
+
+// poolReadBack takes what a MachineConfigPool has of the pull secret.
+func (r *Rotation) poolReadBack(report *Report, s SecretReport) {
+	report.Secrets = append(report.Secrets, s)
+	p := OldPlace{Pool: s.Name, State: PlaceOld, Why: strings.Join(s.Notes, "; ")}
+	if s.Error != nil {
+		p.State, p.Why = PlaceUnknown, s.Error.Message
+	}
+	switch {
+	case amiss(s.Status):
+		r.place(p)
+	case s.Status == StatusSkipped:
+		r.place(OldPlace{State: PlaceUnknown, Why: p.Why})
+	}
 }
 
 func first(lines []string, otherwise string) string {
@@ -181,7 +200,7 @@ func (r *Rotation) account(ctx context.Context, report *Report, seen map[string]
 	}
 	r.result.Safe = len(r.result.StillOld) == 0 && r.result.Stopped == "" && ctx.Err() == nil && !report.AnySecretAmiss()
 	if r.result.Safe {
-		r.result.SafeFrom = r.safeFrom()
+		r.result.SafeFrom = r.safeFrom(report)
 	}
 }
 

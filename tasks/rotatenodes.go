@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"oreg/inventory"
@@ -302,12 +303,15 @@ func (c *reconnecting) close() {
 }
 
 // safeFrom is when the last kubelet that was not restarted has read its file.
-func (r *Rotation) safeFrom() *time.Time {
+func (r *Rotation) safeFrom(report *Report) *time.Time {
+	// The machine-config operator restarts nothing.
+	remembered := slices.ContainsFunc(report.Secrets, func(s SecretReport) bool { return s.Kind == KindPool && changes(s.Status) })
 	for _, h := range r.hosts {
-		if (h.wrote || h.pending) && !h.restarted {
-			at := r.Now().Add(KubeletCache).UTC().Truncate(time.Second)
-			return &at
-		}
+		remembered = remembered || (h.wrote || h.pending) && !h.restarted
 	}
-	return nil
+	if !remembered {
+		return nil
+	}
+	at := r.Now().Add(KubeletCache).UTC().Truncate(time.Second)
+	return &at
 }

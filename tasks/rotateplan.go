@@ -210,7 +210,7 @@ func (r *Rotation) matchNodes(ctx context.Context) {
 		}
 		return
 	}
-	if !r.Limited {
+	if !r.Limited && !r.SkipNodes {
 		r.others = kubenode.Others(r.named(ctx, all, nodes), nodes)
 	}
 	names, errs := kubenode.Match(some, nodes)

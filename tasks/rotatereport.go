@@ -39,11 +39,12 @@ const (
 // OldPlace is a place that keeps an old login from being revoked.
 type OldPlace struct {
 	// Host is a host of the inventory, Node an object of the cluster that the
-	// inventory lacks, Secret NAMESPACE/NAME; one of the three, or none where
-	// it is about hosts that were left out.
+	// inventory lacks, Secret NAMESPACE/NAME, Pool a MachineConfigPool; one of
+	// the four, or none where it is about hosts that were left out.
 	Host   string `json:"host,omitempty"`
 	Node   string `json:"node,omitempty"`
 	Secret string `json:"secret,omitempty"`
+	Pool   string `json:"machineconfigpool,omitempty"`
 	State  string `json:"state"`
 	Why    string `json:"why"`
 }

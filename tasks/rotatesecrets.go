@@ -9,24 +9,29 @@ import (
 	"oreg/tasks/secrets"
 )
 
-// Plan says what Place would do, and which logins of the secret itself it
-// would replace.
+// Plan says what Place would do, and which logins of the secrets that it is
+// about it would replace.
 func (c *ClusterSecrets) Plan(ctx context.Context, wanted []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {
+	if c.PullSecret == nil {
+		return c.planOwn(ctx, wanted)
+	}
+	planned, replaced := c.planPullSecret(ctx, wanted)
+	planned = c.otherSecrets(planned, func() []SecretReport {
+		rows, more := c.planOwn(ctx, wanted)
+		replaced = append(replaced, more...)
+		return rows
+	})
+	return planned, replaced
+}
+
+func (c *ClusterSecrets) planOwn(ctx context.Context, wanted []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {
 	var replaced []dockerconfig.Found
 	job := c.Job
 	job.Entries, job.Check = wanted, true
 	planned := c.with(ctx, job, func(ctx context.Context, client secrets.Client, job secrets.Job) ([]secrets.Result, []string) {
 		results, warnings := secrets.Ensure(ctx, client, job)
-		present, err := secrets.Logins(ctx, client, job)
-		if err != nil {
-			return results, warnings // Ensure says so too
-		}
-		for _, login := range present {
-			for _, e := range wanted {
-				if dockerconfig.SameRegistry(e.Key, login.Key) && (login.User != e.User || !login.Password.Equal(e.Password)) {
-					replaced = append(replaced, login)
-				}
-			}
+		if present, err := secrets.Logins(ctx, client, job); err == nil { // Ensure says it too
+			replaced = replacedBy(wanted, present)
 		}
 		return results, warnings
 	})
@@ -39,6 +44,7 @@ func (c *ClusterSecrets) Undo(ctx context.Context) []SecretReport {
 	if err != nil {
 		return []SecretReport{*c.failed(err)}
 	}
+	c.PullSecret.wroteNothing()
 	return c.Rollback(ctx, backups)
 }
 

@@ -80,12 +80,21 @@ type Run struct {
 	// status.
 	SecretsLeftOut string
 	Secret         SecretReport
+	// Platform is "4" where the global pull secret stands in the place of the
+	// nodes' files, else empty; the journal keeps it for a rollback.
+	Platform string
 	// Limited says that nodes of the inventory were left out.
 	Limited bool
 	// Prune takes out what oreg once wrote and the inventory no longer names.
 	Prune bool
 	// Live makes Verify try the logins that are really in place.
 	Live bool
+	// Ask is told what is to be put in place, after all checks and before the
+	// first change of an installation; its error ends the run. nil asks nothing.
+	Ask func(ctx context.Context, wanted []dockerconfig.Entry) error
+	// Follow waits, once the secrets are in place, until they are where they
+	// shall take effect, and reports that; nil waits for nothing.
+	Follow func(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 	// Reimport has image streams imported again once the secrets are in place,
 	// and reports them; nil leaves them as they are.
 	Reimport func(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
@@ -159,6 +168,11 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 		defer release()
 		ctx = locked
 	}
+	if r.Ask != nil && !r.Check {
+		if err := r.Ask(ctx, wanted); err != nil {
+			return report, err
+		}
+	}
 	stale := r.stale(ctx, wanted)
 	if !r.SkipNodes {
 		r.nodes(ctx, report, "config.json on the nodes", func(ctx context.Context, n inventory.Node) HostReport {
@@ -167,7 +181,7 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 	}
 	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
 	report.Finish()
-	r.reimport(ctx, report, wanted)
+	r.followUp(ctx, report, wanted)
 	return report, ctx.Err()
 }
 

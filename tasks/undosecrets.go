@@ -8,16 +8,29 @@ import (
 	"oreg/tasks/secrets"
 )
 
-// Backups finds what a run replaced in the namespace, and adds the logins that
+// Backups finds what a run replaced where it had secrets, and adds the logins that
 // would come back to old.
 func (c *ClusterSecrets) Backups(ctx context.Context, run string, old *logins) ([]secrets.Backup, error) {
 	client, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	backups, err := secrets.Backups(ctx, client, c.Job.Namespace, run, c.Mask)
+	namespaces, err := c.backupNamespaces(ctx)
 	if err != nil {
 		return nil, err
+	}
+	var backups []secrets.Backup
+	for _, namespace := range namespaces {
+		found, err := secrets.Backups(ctx, client, namespace, run, c.Mask)
+		if err != nil {
+			return nil, err
+		}
+		backups = append(backups, found...)
+		if g := c.PullSecret; g != nil && namespace == g.place.Namespace && len(found) > 0 {
+			for _, text := range g.place.Effects() {
+				g.say(text)
+			}
+		}
 	}
 	for _, b := range backups {
 		job := c.Job

@@ -24,6 +24,7 @@ type scope struct {
 	prune       bool
 	live        bool
 	reimport    bool
+	platform4   platform4
 	// runID is that of an earlier attempt which the run continues, or empty.
 	runID string
 }
@@ -68,7 +69,10 @@ func (a *app) clusterRun(ctx context.Context, name string, args []string, s scop
 	if err := s.validate(); err != nil {
 		return nil, nil, err
 	}
-	cluster, err := a.loadCluster(ctx, true)
+	if err := a.checkPlatform(s); err != nil {
+		return nil, nil, err
+	}
+	cluster, err := a.loadCluster(ctx, !s.platform4.chosen())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,6 +95,9 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	run.ID = firstOf(s.runID, run.ID)
 	run.Prune, run.Live, run.Limited = s.prune, s.live, a.limit != "" || s.retryFailed
 	run.SkipNodes, run.SkipSecrets = s.only == "secrets" || onlySecrets, s.only == "nodes"
+	if s.platform4.chosen() {
+		run.Platform, run.SkipNodes, run.SkipSecrets = platformFour, true, false
+	}
 	run.Secret = tasks.SecretReport{Namespace: firstOf(a.namespace, secrets.DefaultNamespace), Name: a.secretName}
 	if !run.SkipSecrets && cluster.FirstMasterLimited && a.kubeconfig == "" && a.context == "" {
 		run.SecretsLeftOut = fmt.Sprintf("the limit leaves the first master %s out", cluster.FirstMaster.Name)
@@ -111,7 +118,7 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 			return nil, nil, err
 		}
 	}
-	keeper.Journal = run.Journal
+	keeper.Journal, keeper.PullSecret = run.Journal, a.globalPullSecret(s)
 	if s.reimport {
 		run.Reimport = keeper.Reimport
 	}
@@ -153,6 +160,9 @@ func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *ss
 		}}
 	case cluster.FirstMaster != nil:
 		c.API = tasks.MasterAPI{SSH: ssh, Master: *cluster.FirstMaster}
+	case run.Platform == platformFour:
+		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
+			hint: "name a kubeconfig with --kubeconfig"}
 	case !run.SkipSecrets:
 		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
 			hint: "name a kubeconfig with --kubeconfig, or leave the secrets out with --only nodes"}

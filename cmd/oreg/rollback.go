@@ -12,6 +12,7 @@ import (
 func rollbackCommand() command {
 	var of string
 	var force bool
+	s := scope{writes: true, keepBackups: 1}
 	return command{
 		name: "rollback", summary: "put back what a run replaced, after a check that the old credential still works",
 		about: `
@@ -20,7 +21,8 @@ for byte, with mode and owner, and removes what it created. Without --run it is 
 last run of this machine's journal that changed something and was no rollback;
 with --run it works from any machine, since the backups are in the cluster and on
 its nodes. What somebody changed since stays as it is and is reported. The kubelet
-reads its file again within 5 minutes.
+reads its file again within 5 minutes. A run with --platform 4 is undone in the
+cluster alone; of a run of another machine say so with --platform 4.
 
 A run of secret, puller or pull-secret is undone only when named with --run, on the
 machine that made it; the API is reached by kubectl's rules, or with -i through the
@@ -29,6 +31,7 @@ role bindings, new secrets) it is said what takes it back.`,
 		examples: []string{"oreg rollback -i hosts --check", "oreg rollback -i hosts", "oreg rollback -i hosts --run 20261121T101500Z-3f9c"},
 		flags: func(_ *app, fs *flagSet) {
 			fs.StringVar(&of, "run", "", "the `id` of the run to undo (default: the last that changed something)")
+			s.platform4.add(fs)
 			fs.BoolVar(&force, "force", false, "do not try the old credential first")
 		},
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
@@ -41,14 +44,20 @@ role bindings, new secrets) it is said what takes it back.`,
 				}
 				return a.rollbackObjects(ctx, record, force)
 			}
-			cluster, err := a.loadNodes(ctx)
+			if err := s.platform4.validate(); err != nil {
+				return nil, err
+			}
+			cluster, err := a.readCluster(ctx, false)
 			if err != nil {
 				return nil, err
 			}
-			if of, err = a.runToUndo(of); err != nil {
+			if of, err = a.runToUndo(of, &s.platform4); err != nil {
 				return nil, err
 			}
-			run, closeRun, err := a.runOn(ctx, "rollback", cluster, scope{writes: true, keepBackups: 1}, of)
+			if err := a.needNodes(cluster, s); err != nil {
+				return nil, err
+			}
+			run, closeRun, err := a.runOn(ctx, "rollback", cluster, s, of)
 			if err != nil {
 				return nil, err
 			}
@@ -61,7 +70,7 @@ role bindings, new secrets) it is said what takes it back.`,
 
 // runToUndo is the run that was named, or the last one with this inventory
 // that changed something and is not itself a rollback.
-func (a *app) runToUndo(named string) (string, error) {
+func (a *app) runToUndo(named string, platform *platform4) (string, error) {
 	if named != "" && !tasks.ValidRunID(named) {
 		return "", &usageError{message: fmt.Sprintf("--run %q is not the id of a run: expected the form 20261121T101500Z-3f9c", named), hint: "'oreg runs' lists them"}
 	}
@@ -83,6 +92,7 @@ func (a *app) runToUndo(named string) (string, error) {
 			return "", fmt.Errorf("run %s removed credentials and kept no copy of them, so it cannot be undone; put them back with oreg install, or name an earlier run with --run", r.Run)
 		}
 		a.say("note", fmt.Sprintf("undoing run %s (%s of %s, %s)", r.Run, s.Command, s.Started.Local().Format("2006-01-02 15:04:05"), s.Ending))
+		platform.as(r.Start().Platform)
 		return r.Run, nil
 	}
 	if named != "" {

@@ -45,7 +45,9 @@ really on it), the secrets, the other nodes in batches; the node service is rest
 where its file changed, and must be active for 10 s and its Node Ready anew; reads
 everything back. A node that does not come back stops the run. The same command again
 continues an unfinished rotation under its run id, so that one rollback undoes both.
-Exit 2 or 4 while any place still holds an old credential.`,
+Exit 2 or 4 while any place still holds an old credential. With --platform 4 the
+global pull secret stands in the place of the nodes' files, and the machine-config
+pools, which are waited for, tell what the nodes have.`,
 		examples: []string{
 			"oreg rotate -i hosts --check --diff",
 			"oreg rotate -i hosts --serial 10%",
@@ -53,6 +55,8 @@ Exit 2 or 4 while any place still holds an old credential.`,
 		},
 		flags: func(_ *app, fs *flagSet) {
 			f.addWriting(fs)
+			f.platform4.add(fs)
+			f.platform4.addWait(fs, "follow the change to the nodes for this long (default 30m; not with --restart never)")
 			fs.StringVar(&f.restart, "restart", "changed", "restart the node service: changed (where the file changed) or never (the kubelet reads it within 5 minutes)")
 			fs.StringVar(&f.serial, "serial", "", "nodes restarted at a time, `N or N%` (default openshift_restart_nodes_serial, else 1)")
 			fs.Var(&f.readyTimeout, "ready-timeout", "time for a restarted node to become Ready anew")
@@ -97,7 +101,10 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 	if err := f.validate(); err != nil {
 		return nil, nil, err
 	}
-	cluster, err := a.loadCluster(ctx, true)
+	if err := a.checkPlatform(f.scope); err != nil {
+		return nil, nil, err
+	}
+	cluster, err := a.loadCluster(ctx, !f.platform4.chosen())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,14 +112,17 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 	if err != nil {
 		return nil, nil, fmt.Errorf("openshift_restart_nodes_serial %w", err)
 	}
-	restart := f.restart == "changed"
+	restart := f.restart == "changed" && !f.platform4.chosen()
+	if f.restart == "changed" {
+		f.platform4.waitByDefault()
+	}
 	if restart && len(cluster.Nodes) > sayAbove && !a.given("restart") && !a.given("serial") && cluster.RestartSerial == "" {
 		return nil, nil, &usageError{
 			message: fmt.Sprintf("%d nodes, restarted one at a time, take about %s", len(cluster.Nodes), tasks.RestartEstimate(len(cluster.Nodes))),
 			hint:    "say --serial N or N% for larger batches, --serial 1 if it is meant, or --restart never (the kubelets read the file within 5 minutes)",
 		}
 	}
-	earlier, err := a.unfinishedRotation()
+	earlier, err := a.unfinishedRotation(f.platform4)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +157,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 
 // unfinishedRotation is the last run with this inventory that changed
 // something, if it is a rotation that did not reach every place.
-func (a *app) unfinishedRotation() (*journal.Record, error) {
+func (a *app) unfinishedRotation(platform platform4) (*journal.Record, error) {
 	folder := a.runsFolder()
 	records, err := journal.List(folder)
 	if err != nil {
@@ -155,7 +165,7 @@ func (a *app) unfinishedRotation() (*journal.Record, error) {
 	}
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
-		if !r.SameInventory(a.inventoryPaths) || s.Changed+s.Unknown == 0 && s.Ending != journal.EndingRunning {
+		if !r.SameInventory(a.inventoryPaths) || platform.chosen() != (r.Start().Platform == platformFour) || s.Changed+s.Unknown == 0 && s.Ending != journal.EndingRunning {
 			continue
 		}
 		if s.Command != "rotate" || r.Settled() {
@@ -242,6 +252,8 @@ func textOldPlaces(b *strings.Builder, places []tasks.OldPlace) {
 		switch {
 		case p.Secret != "":
 			fmt.Fprintf(b, "  secret %s (%s): %s\n", p.Secret, p.State, p.Why)
+		case p.Pool != "":
+			fmt.Fprintf(b, "  machine-config pool %s (%s): %s\n", p.Pool, p.State, p.Why)
 		case p.Node != "":
 			fmt.Fprintf(b, "  Node %s (%s): %s\n", p.Node, p.State, p.Why)
 		case p.Host == "":

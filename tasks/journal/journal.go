@@ -62,6 +62,9 @@ type Line struct {
 	Hosts   []string `json:"hosts,omitempty"`
 	Secrets bool     `json:"secrets,omitempty"`
 	Of      string   `json:"of,omitempty"`
+	// Platform is "4" where the global pull secret stands in the place of the
+	// nodes' files, else empty.
+	Platform string `json:"platform,omitempty"`
 
 	// Of EventBefore and EventAfter: a file is Host and Path, a secret is
 	// Namespace and Name.

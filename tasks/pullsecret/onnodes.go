@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,11 +39,11 @@ func OnNodes(ctx context.Context, client dynamic.Interface, p Pool) ([]dockercon
 	}
 	o, err := client.Resource(machineConfigs()).Get(ctx, p.Running, metav1.GetOptions{})
 	call := kube.Call{Verb: "get", Group: machineConfigs().Group, Resource: "machineconfigs", Name: p.Running}
-	if err = kube.Classify(err, call, nil); err != nil {
-		if kube.IsCause(err, kube.CauseForbidden) || kube.IsCause(err, kube.CauseConflict) || kube.IsCause(err, kube.CauseAPIUnreachable) && ctx.Err() == nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotTold, err)
-		}
-		return nil, err
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("%w: %w", ErrNotTold, kube.Classify(err, call, nil))
+	case err != nil:
+		return nil, kube.Classify(err, call, nil)
 	}
 	content, err := fileOf(o, NodeFile)
 	if err != nil {
