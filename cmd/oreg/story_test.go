@@ -38,6 +38,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount, "interrupted": interrupted, "starts": starts, "batches": batches, "killedrotations": killedRotations, "logins": logins, "expected": expected,
 			"pod": pod, "kubeletreads": kubeletReads,
+			"procedure": procedure, "sameobject": sameObject,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
