@@ -55,13 +55,14 @@ func (r *Run) tryInPlace(ctx context.Context, report *Report) {
 			add(h.Name+":"+f.Path, f.logins)
 		}
 	}
-	const secretPlace = "the secret"
 	if !r.SkipSecrets {
-		inSecret, err := r.Secrets.Logins(ctx)
+		inSecrets, err := r.Secrets.Logins(ctx)
 		if err != nil {
-			r.Watch.Warn("the logins of the secret were not tried: " + err.Error())
+			r.Watch.Warn("the logins of the secrets were not all tried: " + err.Error())
 		}
-		add(secretPlace, inSecret)
+		for _, s := range inSecrets {
+			add(s.place(), s.Logins)
+		}
 	}
 	credentials, index, warnings := found.credentials(r.Cluster.Credentials, "the login")
 	for _, w := range warnings {
@@ -94,9 +95,12 @@ func (r *Run) tryInPlace(ctx context.Context, report *Report) {
 			}
 		}
 	}
-	if why := refused[secretPlace]; why != "" && len(report.Secrets) > 0 {
-		s := &report.Secrets[0]
-		s.Diff, s.Notes, s.Status = append(s.Diff, why), append(s.Notes, why), StatusDrift
+	for i := range report.Secrets {
+		s := &report.Secrets[i]
+		at := SecretLogins{Namespace: s.Namespace, Name: s.Name}.place()
+		if why := refused[at]; why != "" && s.Kind == "" {
+			s.Diff, s.Status = append(s.Diff, why), StatusDrift
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"oreg/tasks/dockerconfig"
@@ -77,12 +78,28 @@ func (c *ClusterSecrets) Managed(ctx context.Context) ([]string, error) {
 	return managed, client.Locate(err)
 }
 
-// Logins are those that the secret holds.
-func (c *ClusterSecrets) Logins(ctx context.Context) ([]dockerconfig.Found, error) {
+// Logins are those that the secret holds, after the global pull secret's.
+func (c *ClusterSecrets) Logins(ctx context.Context) ([]SecretLogins, error) {
 	client, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	logins, err := secrets.Logins(ctx, client, c.Job)
-	return logins, client.Locate(err)
+	jobs := []secrets.Job{c.Job}
+	if c.PullSecret != nil {
+		_, job, err := c.pullSecretJob(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		if jobs = append([]secrets.Job{job}, jobs...); c.PullSecret.Alone {
+			jobs = jobs[:1]
+		}
+	}
+	var all []SecretLogins
+	var failed []error
+	for _, job := range jobs {
+		found, err := secrets.Logins(ctx, client, job)
+		all = append(all, SecretLogins{Namespace: job.Namespace, Name: job.Name, Logins: found})
+		failed = append(failed, client.Locate(err))
+	}
+	return all, errors.Join(failed...)
 }

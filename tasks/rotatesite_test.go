@@ -244,7 +244,7 @@ func (f *fakeAPI) Guard(context.Context) error { return nil }
 
 func (f *fakeAPI) Managed(context.Context) ([]string, error) { return f.managed, nil }
 
-func (f *fakeAPI) Logins(context.Context) ([]dockerconfig.Found, error) { return nil, nil }
+func (f *fakeAPI) Logins(context.Context) ([]SecretLogins, error) { return nil, nil }
 
 func (f *fakeAPI) Lock(ctx context.Context) (context.Context, func(), error) {
 	f.locked++

@@ -46,11 +46,21 @@ type SecretKeeper interface {
 	Verify(ctx context.Context, wanted []dockerconfig.Entry) []SecretReport
 	// Managed are the registries that oreg once wrote, as the secret tells.
 	Managed(ctx context.Context) ([]string, error)
-	// Logins are those that the secret holds.
-	Logins(ctx context.Context) ([]dockerconfig.Found, error)
+	// Logins are those that the secrets hold which Place writes, but for the
+	// installer's.
+	Logins(ctx context.Context) ([]SecretLogins, error)
 	// KubeNodes lists the Node objects.
 	KubeNodes(ctx context.Context) ([]kubenode.Node, error)
 }
+
+// SecretLogins are the logins that one secret holds.
+type SecretLogins struct {
+	Namespace, Name string
+	Logins          []dockerconfig.Found
+}
+
+// place is how messages and maps call it.
+func (s SecretLogins) place() string { return "secret " + s.Namespace + "/" + s.Name }
 
 // Watcher is told how a run goes on. Its functions may be called from many
 // goroutines.

@@ -93,7 +93,9 @@ func (r secretRecorder) Guard(context.Context) error { r.note("guard"); return r
 
 func (r secretRecorder) Managed(context.Context) ([]string, error) { return r.managed, r.managedErr }
 
-func (r secretRecorder) Logins(context.Context) ([]dockerconfig.Found, error) { return r.logins, nil }
+func (r secretRecorder) Logins(context.Context) ([]tasks.SecretLogins, error) {
+	return []tasks.SecretLogins{{Namespace: "openshift", Name: "imagestreamsecret", Logins: r.logins}}, nil
+}
 
 func (r secretRecorder) KubeNodes(context.Context) ([]kubenode.Node, error) { return r.kubeNodes, nil }
 

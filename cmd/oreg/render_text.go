@@ -247,7 +247,7 @@ func (a *app) textSecrets(b *strings.Builder, report *tasks.Report) {
 		for _, note := range s.Notes {
 			fmt.Fprintf(b, "  %s\n", note)
 		}
-		if a.diff {
+		if a.diff || s.Status == tasks.StatusDrift { // why there is drift is the answer itself
 			for _, line := range s.Diff {
 				fmt.Fprintf(b, "  %s\n", line)
 			}
