@@ -137,9 +137,9 @@ func (s stage) String() string {
 
 func timeoutError(addr string, at stage, timeout time.Duration, err error) *Error {
 	message := fmt.Sprintf("no answer from %s within %s (%s)", addr, timeout, at)
-	hint := "check the address and the firewall; -T gives it more time"
+	hint := "check the address and the firewall; -T or ConnectTimeout gives it more time"
 	if at > stageDial {
-		hint = "the machine accepts connections, but sshd does not answer; -T gives it more time"
+		hint = "the machine accepts connections, but sshd does not answer; -T or ConnectTimeout gives it more time"
 	}
 	return &Error{Cause: CauseTimeout, Unreachable: true, Transient: true, Message: message, Hint: hint, Err: err}
 }

@@ -19,7 +19,8 @@ type options struct {
 	extraVars   []string
 	scripts     bool
 
-	forks         int
+	forks int
+	// timeout is 0 unless it was given, by -T or by Ansible's configuration.
 	timeout       seconds
 	user          string
 	privateKey    string
@@ -109,8 +110,7 @@ func (o *options) addCommon(fs *flagSet) {
 	fs.in(sectionInventory)
 
 	fs.IntVarP(&o.forks, "forks", "f", 64, "hosts worked on at once")
-	o.timeout = seconds(sshexec.DefaultTimeout)
-	fs.VarP(&o.timeout, "timeout", "T", "time for connecting to a host, handshake included")
+	fs.VarP(&o.timeout, "timeout", "T", fmt.Sprintf("time for connecting to a host, handshake included (default ConnectTimeout of the ssh configuration, else %s)", sshexec.DefaultTimeout))
 	fs.StringVarP(&o.user, "user", "u", "", "log in as this `user`")
 	fs.StringVar(&o.privateKey, "private-key", "", "private key `file`")
 	fs.BoolVarP(&o.askPass, "ask-pass", "k", false, "ask for the SSH password")
@@ -219,7 +219,13 @@ func (s *seconds) Set(text string) error {
 	return nil
 }
 
-func (s *seconds) String() string { return time.Duration(*s).String() }
+// String is empty for a flag without a default of its own.
+func (s *seconds) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
 
 // Type is what the help shows for the value.
 func (*seconds) Type() string { return "duration" }

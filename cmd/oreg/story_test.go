@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount, "interrupted": interrupted, "starts": starts, "batches": batches, "killedrotations": killedRotations, "logins": logins, "expected": expected,
+			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount, "interrupted": interrupted, "starts": starts, "batches": batches, "killedrotations": killedRotations, "killedinstalls": killedInstalls, "killedservers": killedServers, "logins": logins, "expected": expected, "importer": importer,
 			"pod": pod, "kubeletreads": kubeletReads,
 			"procedure": procedure, "sameobject": sameObject,
 		},
