@@ -87,7 +87,7 @@ func (a *app) openAPI(ctx context.Context, f apiFlags) (*clusterAPI, error) {
 	closeAll := opened.close
 	opened.close = func() { opened.Client.Close(); closeAll() }
 	if access.Asked && len(opened.cluster.Nodes) > 0 && !a.allowOtherCluster {
-		if err := kube.Guard(ctx, opened.CoreV1().Nodes(), opened.cluster.Nodes, access.Source); err != nil {
+		if err := kube.Guard(ctx, opened.CoreV1().Nodes(), knownBy(opened.cluster), access.Source); err != nil {
 			opened.close()
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"oreg/inventory"
 	"oreg/sshexec"
@@ -135,6 +136,15 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	}, nil
 }
 
+// knownBy are the nodes by which a kubeconfig's cluster is known to be the
+// inventory's. A limit may leave only those that have not joined it yet.
+func knownBy(cluster *inventory.Cluster) []inventory.Node {
+	if cluster.FirstMaster == nil || len(cluster.Nodes) == 0 {
+		return cluster.Nodes
+	}
+	return append(slices.Clone(cluster.Nodes), *cluster.FirstMaster)
+}
+
 // clusterSecrets says which cluster is worked on and how it is reached: by
 // the kubeconfig that was asked for, else by the first master's.
 func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *sshexec.Client) (*tasks.ClusterSecrets, error) {
@@ -144,7 +154,7 @@ func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *ss
 			Namespace: firstOf(a.namespace, secrets.DefaultNamespace), Name: a.secretName,
 			Run: run.ID, Check: a.check, Backup: true, Mask: mask,
 		},
-		Nodes: cluster.Nodes, AllowOtherCluster: a.allowOtherCluster,
+		Nodes: knownBy(cluster), AllowOtherCluster: a.allowOtherCluster,
 		Version: buildVersion(), Mask: mask, Warn: a.warn,
 		Holder: clusterlock.Holder{Run: run.ID, Command: run.Command, Host: a.hostname, Process: clusterlock.ThisProcess(a.pid)},
 		Now:    a.now,
