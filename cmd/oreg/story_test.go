@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "labup": labUp, "lab": labCtl, "nosecret": noSecret, "labcount": labCount, "interrupted": interrupted, "starts": starts, "batches": batches, "killedrotations": killedRotations, "killedinstalls": killedInstalls, "killedservers": killedServers, "logins": logins, "expected": expected, "importer": importer,
 			"pod": pod, "kubeletreads": kubeletReads,
-			"procedure": procedure, "sameobject": sameObject,
+			"procedure": procedure, "sameobject": sameObject, "atwrite": atWrite,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
