@@ -61,6 +61,9 @@ type Rotation struct {
 	AllowUnproven bool
 	// Earlier is the unfinished attempt that this run continues.
 	Earlier *journal.Record
+	// Written says when a file of a host was last written by any run, if its
+	// service was not restarted since; see [WrittenNotRestarted].
+	Written map[string]time.Time
 	// Live returns who checks what is really on a node.
 	Live func(inventory.Node) Checker
 	// Confirm is told the plan before the first change; false ends the run.
@@ -144,7 +147,7 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 	if r.result.Stopped == "" {
 		r.followUp(ctx, report, r.wanted)
 	}
-	return report, ctx.Err()
+	return report, ended(ctx)
 }
 
 // early ends the run before its first change.
@@ -153,6 +156,7 @@ func (r *Rotation) early(ctx context.Context, report *Report, err error) (*Repor
 	case errors.Is(err, ErrDeclined):
 		r.result.Stopped = "nothing was changed, because the answer was no"
 	case ctx.Err() != nil:
+		err = ended(ctx)
 		r.result.Stopped = "nothing was changed, because the run was interrupted"
 	default:
 		r.result.Stopped = err.Error()

@@ -183,6 +183,29 @@ func TestRestartNever(t *testing.T) {
 	require.NotNil(t, report.Rotation.SafeFrom)
 	assert.Equal(t, now.Add(5*time.Minute), *report.Rotation.SafeFrom)
 	assert.Equal(t, Recap{Changed: 3}, report.Recap)
+
+	// T3: the same again, a minute later, finds nothing to do; the kubelets go on
+	// with what they remember all the same.
+	wrote := now
+	again := *s.run
+	again.hosts = nil
+	again.Written = WrittenNotRestarted([]journal.Record{{Lines: []journal.Line{
+		{Event: journal.EventAfter, Host: "n1", Path: "/config.json", Time: wrote},
+		{Event: journal.EventAfter, Host: "n2", Path: "/config.json", Time: wrote.Add(2 * time.Minute)},
+		{Event: journal.EventRestarted, Host: "n2", Status: StatusOK, Time: wrote.Add(3 * time.Minute)},
+	}}})
+	now = now.Add(time.Minute)
+	report, err = again.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, Recap{OK: 3}, report.Recap)
+	require.NotNil(t, report.Rotation.SafeFrom)
+	assert.Equal(t, wrote.Add(5*time.Minute), *report.Rotation.SafeFrom)
+
+	now = now.Add(time.Hour)
+	again.hosts = nil
+	report, err = again.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Nil(t, report.Rotation.SafeFrom)
 }
 
 // TestNothingIsChangedWhenThePlanFinds: everything that can be known before

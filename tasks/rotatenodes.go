@@ -302,16 +302,49 @@ func (c *reconnecting) close() {
 	}
 }
 
-// safeFrom is when the last kubelet that was not restarted has read its file.
+// safeFrom is when the last kubelet that was not restarted has read its file:
+// one that this run wrote, or another one just before it. It is nil where that
+// has been.
 func (r *Rotation) safeFrom(report *Report) *time.Time {
-	// The machine-config operator restarts nothing.
-	remembered := slices.ContainsFunc(report.Secrets, func(s SecretReport) bool { return s.Kind == KindPool && changes(s.Status) })
-	for _, h := range r.hosts {
-		remembered = remembered || (h.wrote || h.pending) && !h.restarted
+	var last time.Time
+	later := func(written time.Time) {
+		if written.After(last) {
+			last = written
+		}
 	}
-	if !remembered {
+	// The machine-config operator restarts nothing.
+	if slices.ContainsFunc(report.Secrets, func(s SecretReport) bool { return s.Kind == KindPool && changes(s.Status) }) {
+		later(r.Now())
+	}
+	for _, h := range r.hosts {
+		switch {
+		case h.restarted:
+		case h.wrote || h.pending:
+			later(r.Now())
+		default:
+			later(r.Written[h.node.Name])
+		}
+	}
+	at := last.Add(KubeletCache).UTC().Truncate(time.Second)
+	if !at.After(r.Now()) {
 		return nil
 	}
-	at := r.Now().Add(KubeletCache).UTC().Truncate(time.Second)
 	return &at
+}
+
+// WrittenNotRestarted says of each host when the runs of records last wrote a
+// file of it, unless its service came back after that.
+func WrittenNotRestarted(records []journal.Record) map[string]time.Time {
+	written := map[string]time.Time{}
+	for _, r := range records {
+		for _, l := range r.Lines {
+			switch {
+			case l.Event == journal.EventAfter && l.Path != "" && l.Time.After(written[l.Host]):
+				written[l.Host] = l.Time
+			case l.Event == journal.EventRestarted && l.Status == StatusOK:
+				delete(written, l.Host)
+			}
+		}
+	}
+	return written
 }

@@ -122,7 +122,11 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 			hint:    "say --serial N or N% for larger batches, --serial 1 if it is meant, or --restart never (the kubelets read the file within 5 minutes)",
 		}
 	}
-	earlier, err := a.unfinishedRotation(f.platform4)
+	records, err := journal.List(a.runsFolder())
+	if err != nil {
+		return nil, nil, &journalError{a.runsFolder(), err}
+	}
+	earlier, err := a.unfinishedRotation(records, f.platform4)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,7 +148,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 	return &tasks.Rotation{
 		Run: run.Run, Files: run.files, API: run.keeper, Restart: restart, Serial: serial, Canary: f.canary,
 		MaxFail: f.maxFail, RollbackOnFailure: f.rollbackOnFailure, AllowUnproven: f.allowUnproven,
-		Earlier: earlier, Now: a.now,
+		Earlier: earlier, Written: tasks.WrittenNotRestarted(records), Now: a.now,
 		Live: func(n inventory.Node) tasks.Checker {
 			if everyNode, ok := run.Checker.(tasks.NodesChecker); ok {
 				return tasks.MasterChecker{SSH: everyNode.SSH, Prober: everyNode.Prober, Master: n}
@@ -157,12 +161,7 @@ func (a *app) rotation(ctx context.Context, args []string, f *rotateFlags) (*tas
 
 // unfinishedRotation is the last run with this inventory that changed
 // something, if it is a rotation that did not reach every place.
-func (a *app) unfinishedRotation(platform platform4) (*journal.Record, error) {
-	folder := a.runsFolder()
-	records, err := journal.List(folder)
-	if err != nil {
-		return nil, &journalError{folder, err}
-	}
+func (a *app) unfinishedRotation(records []journal.Record, platform platform4) (*journal.Record, error) {
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
 		if !r.SameInventory(a.inventoryPaths) || platform.chosen() != (r.Start().Platform == platformFour) || s.Changed+s.Unknown == 0 && s.Ending != journal.EndingRunning {
@@ -172,7 +171,7 @@ func (a *app) unfinishedRotation(platform platform4) (*journal.Record, error) {
 			return nil, nil
 		}
 		if s.Ending == journal.EndingRunning {
-			return nil, &journalError{folder, fmt.Errorf("rotation %s: %w", r.Run, journal.ErrInUse)}
+			return nil, &journalError{a.runsFolder(), fmt.Errorf("rotation %s: %w", r.Run, journal.ErrInUse)}
 		}
 		if a.now().Sub(r.Lines[len(r.Lines)-1].Time) > continueFor {
 			return nil, nil
