@@ -1,6 +1,11 @@
 package tasks
 
-import "oreg/tasks/secrets"
+import (
+	"strings"
+
+	"oreg/tasks/kube"
+	"oreg/tasks/secrets"
+)
 
 // What a [SecretReport] may be about beside a secret, in its Kind.
 const (
@@ -19,6 +24,17 @@ func NewSecretReport(r secrets.Result) SecretReport {
 		report.Error = secretFailure(r.Err)
 	}
 	return report
+}
+
+// Locate adds to the failures that another server might not have given which
+// one was asked, in the words of [kube.Client.Where]; to those that say so
+// already, nothing.
+func (r *Report) Locate(where string) {
+	for _, s := range r.Secrets {
+		if s.Error != nil && where != "" && kube.Cause(s.Error.Cause).OfServer() && !strings.Contains(s.Error.Message, where) {
+			s.Error.Message += " (" + where + ")"
+		}
+	}
 }
 
 // NewObjectReport is the row of another object of the cluster. An error makes

@@ -16,6 +16,7 @@ import (
 
 	"oreg/inventory"
 	"oreg/tasks"
+	"oreg/tasks/clusterlock"
 	"oreg/tasks/journal"
 	"oreg/tasks/kube"
 	"oreg/tasks/secretfile"
@@ -39,6 +40,9 @@ type app struct {
 
 	// inventoryPaths are the absolute names of what was read as the inventory.
 	inventoryPaths []string
+	// where names the API server that was opened and the way to it; empty
+	// before, and where the run says so itself.
+	where string
 	// journal is that of a run that may change something, else nil.
 	journal *journal.Journal
 
@@ -128,6 +132,7 @@ func (a *app) main(ctx context.Context) exitCode {
 	a.progress.close()
 	if report != nil {
 		report.Warnings = append(report.Warnings, a.warnings...)
+		report.Locate(a.where)
 	}
 	code := exitOf(ctx, report, err)
 	a.logOutcome(report, code)
@@ -192,6 +197,8 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &config):
 		return config.hint
+	case errors.Is(err, clusterlock.ErrLost):
+		return "when the other run has ended, run the same command again; 'oreg verify' tells what is in place"
 	case errors.As(err, &nothing):
 		return "'oreg runs' lists the runs of this machine; a later run may have pruned the backups (--keep-backups)"
 	case errors.As(err, &removal):

@@ -84,6 +84,7 @@ func (a *app) openAPI(ctx context.Context, f apiFlags) (*clusterAPI, error) {
 		opened.close()
 		return nil, err
 	}
+	a.where = opened.Where()
 	closeAll := opened.close
 	opened.close = func() { opened.Client.Close(); closeAll() }
 	if access.Asked && len(opened.cluster.Nodes) > 0 && !a.allowOtherCluster {

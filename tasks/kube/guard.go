@@ -51,10 +51,19 @@ func Guard(ctx context.Context, client Nodes, nodes []inventory.Node, source str
 	}
 	return &Error{
 		Cause: CauseWrongCluster,
-		Message: fmt.Sprintf("%s leads to a cluster of %d nodes (%s, ...), none of which is in the inventory",
-			source, count, strings.Join(seen, ", ")),
+		Message: fmt.Sprintf("%s leads to a cluster whose Nodes (%s) are none of the inventory's",
+			source, some(seen, count)),
 		Hint: "name the kubeconfig or context of the inventory's cluster, or say --allow-other-cluster",
 	}
+}
+
+// some names a few of so many nodes.
+func some(names []string, count int) string {
+	text := strings.Join(names, ", ")
+	if more := count - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // Strangers lists the names of the Node objects that are none of the

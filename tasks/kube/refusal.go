@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,7 +33,7 @@ func Refusal(ctx context.Context, client Reviews, err error, call Call) error {
 	}
 	return &Error{
 		Cause:   CauseRejected,
-		Message: fmt.Sprintf("%s is within this user's rights but was refused by a quota, an admission webhook or a namespace that is being deleted: %s", call, known.Message),
+		Message: fmt.Sprintf("%s is within this user's rights but was refused by a quota, an admission webhook or a namespace that is being deleted: %s", call, strings.TrimPrefix(known.Message, "no right to "+call.String()+": ")),
 		Hint:    "the server's words name the quota or webhook; lift it or ask who runs it",
 		Err:     known.Err,
 	}
