@@ -69,7 +69,7 @@ func (r *Removal) Remove(ctx context.Context) (*Report, error) {
 	if !report.Changed && !report.AnyHostAmiss() && !report.AnySecretAmiss() && report.Recap.Unreachable == 0 {
 		r.Watch.Warn(fmt.Sprintf("%s was found nowhere: is it spelt as in the files?", strings.Join(r.Registries, ", ")))
 	}
-	return report, ctx.Err()
+	return report, ended(ctx)
 }
 
 // holds says whether a file has a login for one of the registries; one that

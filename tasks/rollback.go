@@ -93,7 +93,7 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 		return u.Secrets.Rollback(ctx, backups)
 	})
 	report.Finish()
-	return report, ctx.Err()
+	return report, ended(ctx)
 }
 
 // readNodes collects the logins that would come back, and counts the files. A

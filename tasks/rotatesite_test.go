@@ -229,6 +229,7 @@ type fakeAPI struct {
 	undone           bool
 	locked, released int
 	lockErr          error
+	loseLock         context.CancelCauseFunc
 	managed          []string
 }
 
@@ -248,7 +249,8 @@ func (f *fakeAPI) Logins(context.Context) ([]SecretLogins, error) { return nil, 
 
 func (f *fakeAPI) Lock(ctx context.Context) (context.Context, func(), error) {
 	f.locked++
-	return ctx, func() { f.released++ }, f.lockErr
+	ctx, f.loseLock = context.WithCancelCause(ctx)
+	return ctx, func() { f.released++; f.loseLock(nil) }, f.lockErr
 }
 
 func (f *fakeAPI) Plan(context.Context, []dockerconfig.Entry) ([]SecretReport, []dockerconfig.Found) {

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"oreg/inventory"
+	"oreg/tasks/clusterlock"
 	"oreg/tasks/journal"
 	"oreg/validate"
 )
@@ -170,6 +172,29 @@ func TestLockIsTakenBeforeThePlan(t *testing.T) {
 	_, err = s.run.Rotate(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 2, s.api.locked)
+}
+
+// TestLostLockIsNoInterruption, and not "nothing was changed" either.
+func TestLostLockIsNoInterruption(t *testing.T) {
+	s := newSite(t, 3)
+	s.run.Live = func(inventory.Node) Checker {
+		s.api.loseLock(clusterlock.ErrLost)
+		return liveChecks{s.checks}
+	}
+	report, err := s.run.Rotate(t.Context())
+	require.ErrorIs(t, err, clusterlock.ErrLost)
+	assert.Equal(t, newPassword, s.holds("n2"))
+	assert.Equal(t, map[string]string{"n1": "skipped not-tried", "n2": "failed restart-failed", "n3": "skipped not-tried"}, statusOf(report))
+	assert.False(t, report.Rotation.Safe)
+
+	s = newSite(t, 1)
+	s.run.Confirm = func(ctx context.Context, _ RotationPlan) (bool, error) {
+		s.api.loseLock(clusterlock.ErrLost)
+		return false, ctx.Err()
+	}
+	report, err = s.run.Rotate(t.Context())
+	require.ErrorIs(t, err, clusterlock.ErrLost)
+	assert.Contains(t, report.Rotation.Stopped, "nothing was changed")
 }
 
 func TestNoIsNo(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"oreg/inventory"
 	"oreg/sshexec"
+	"oreg/tasks/clusterlock"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/journal"
 	"oreg/tasks/kubenode"
@@ -192,7 +193,7 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })
 	report.Finish()
 	r.followUp(ctx, report, wanted)
-	return report, ctx.Err()
+	return report, ended(ctx)
 }
 
 // Verify compares what is in place with what the inventory says and changes
@@ -217,7 +218,16 @@ func (r *Run) Verify(ctx context.Context) (*Report, error) {
 	}
 	r.reportStrangers(ctx, report)
 	report.Finish()
-	return report, ctx.Err()
+	return report, ended(ctx)
+}
+
+// ended is why a run came to its end before its work did: it was interrupted,
+// or another run took over its lock, and then changes may have been made.
+func ended(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), clusterlock.ErrLost) {
+		return clusterlock.ErrLost
+	}
+	return ctx.Err()
 }
 
 // validate is the stage that all runs share.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"oreg/tasks"
+	"oreg/tasks/clusterlock"
 )
 
 // exitCode is the process's answer to a script. The numbers are Ansible's
@@ -64,6 +65,8 @@ func exitOf(ctx context.Context, report *tasks.Report, err error) exitCode {
 		return exitInterrupted
 	case errors.As(err, &refused), errors.As(err, &unproven):
 		return exitCredential
+	case errors.Is(err, clusterlock.ErrLost):
+		return exitFailed
 	case err != nil:
 		return exitStopped
 	case report == nil:
