@@ -85,7 +85,7 @@ func (f *secretFlags) define(fs *flagSet) {
 	fs.BoolVar(&f.repair, "repair", false, "create: rewrite a present secret that its readers reject, after a backup")
 	fs.BoolVar(&f.recreate, "recreate", false, "create: replace a present secret of another type, after a backup")
 	keepBackupsFlag(fs, &f.keepBackups)
-	f.add(fs, "2m", "service accounts that a new project does not have yet")
+	f.add(fs, "2m", "service accounts that a new project does not have yet; create: for the project too")
 }
 
 // secretLink is link and unlink.

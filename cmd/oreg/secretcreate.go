@@ -68,6 +68,11 @@ func (a *app) secretCreate(ctx context.Context, args []string, f *secretFlags) (
 	} else if err != nil {
 		return notReached(report, "", f.selector, made.name, err)
 	}
+	if f.waiting() > 0 && !a.check {
+		if err := secrets.AwaitNamespaces(ctx, api, namespaces, f.waiting()); err != nil {
+			return nil, err
+		}
+	}
 	job := secrets.Job{
 		Name: made.name, Entries: made.entries, New: made.content, Run: report.Run, Check: a.check,
 		Recreate: f.recreate, Repair: f.repair, BackupReplaced: f.keepBackups > 0, Mask: entriesMask(made.entries),

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -87,6 +88,26 @@ func PutInto(ctx context.Context, client Client, namespaces []string, job Job) [
 	// The results carry the errors.
 	_ = group.Wait()
 	return results
+}
+
+// pause between two looks at a namespace that does not exist yet.
+const pause = 500 * time.Millisecond
+
+// AwaitNamespaces waits until the namespaces exist, limit for all of them
+// together. What is missing then, or cannot be looked at, is left to the work
+// on it; the error is that of an ended ctx alone.
+func AwaitNamespaces(ctx context.Context, client Client, namespaces []string, limit time.Duration) error {
+	_, err := kube.PollEvery(ctx, pause, limit, func() (bool, error) {
+		for len(namespaces) > 0 {
+			_, err := client.CoreV1().Namespaces().Get(ctx, namespaces[0], metav1.GetOptions{})
+			if kube.NotFound(err) {
+				return false, nil
+			}
+			namespaces = namespaces[1:]
+		}
+		return true, nil
+	})
+	return err
 }
 
 // Namespaces lists the names of the namespaces that a label selector chooses,

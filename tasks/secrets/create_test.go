@@ -2,9 +2,12 @@ package secrets
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -135,4 +138,26 @@ func TestReplaceRepairsWhatCannotBeRead(t *testing.T) {
 func sorted(lines []string) []string {
 	slices.Sort(lines)
 	return lines
+}
+
+// TestC8_WaitsForNamespaces: one that is being made, and not for longer than
+// was said.
+func TestC8_WaitsForNamespaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		time.AfterFunc(7*time.Second, func() {
+			if err := client.Tracker().Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "new"}}); err != nil {
+				t.Error(err)
+			}
+		})
+		begun := time.Now()
+		require.NoError(t, AwaitNamespaces(t.Context(), client, []string{"new"}, time.Minute))
+		assert.Equal(t, 7*time.Second, time.Since(begun).Round(time.Second))
+		begun = time.Now()
+		require.NoError(t, AwaitNamespaces(t.Context(), client, []string{"new", "never"}, time.Minute))
+		assert.Equal(t, time.Minute, time.Since(begun).Round(time.Second))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, AwaitNamespaces(ctx, client, []string{"never"}, time.Minute), context.Canceled)
+	})
 }
