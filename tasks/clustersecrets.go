@@ -207,13 +207,17 @@ func (c *ClusterSecrets) failed(err error) *SecretReport {
 func (c *ClusterSecrets) reports(results []secrets.Result) []SecretReport {
 	reports := make([]SecretReport, 0, len(results))
 	for _, r := range results {
-		for _, w := range r.Warnings {
-			c.Warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
-		}
+		c.warnOf(r)
 		r.Err = c.client.Locate(r.Err)
 		reports = append(reports, NewSecretReport(r))
 	}
 	return reports
+}
+
+func (c *ClusterSecrets) warnOf(r secrets.Result) {
+	for _, w := range r.Warnings {
+		c.Warn(fmt.Sprintf("secret %s/%s: %s", r.Namespace, r.Name, w))
+	}
 }
 
 // Close ends the connections to the cluster.

@@ -45,6 +45,12 @@ func (c *ClusterSecrets) pullSecretJob(ctx context.Context, wanted []dockerconfi
 	g := c.PullSecret
 	job := c.Job
 	job.Entries, job.Namespace, job.Name = wanted, "openshift-config", "pull-secret"
+	// Others add to it too, by oreg for one, and the cluster lives on it: what an
+	// inventory does not name says nothing there.
+	if job.Prune {
+		job.Prune = false
+		c.Warn("--prune takes nothing out of the global pull secret; oreg pull-secret remove does")
+	}
 	client, err := c.open(ctx)
 	if err != nil {
 		return nil, job, err
@@ -116,6 +122,7 @@ func (c *ClusterSecrets) planPullSecret(ctx context.Context, wanted []dockerconf
 	}
 	job.Check = true
 	result := secrets.Put(ctx, client, job)
+	c.warnOf(result)
 	if result.Err != nil || !changes(string(result.Status)) {
 		result.Err = client.Locate(result.Err)
 		return []SecretReport{pullSecretRow(result)}, nil
@@ -174,9 +181,7 @@ func (c *ClusterSecrets) placePullSecret(ctx context.Context, wanted []dockercon
 	if job.Before != nil {
 		c.warnJournal(afterSecrets(c.Journal, []secrets.Result{result}))
 	}
-	for _, w := range result.Warnings {
-		c.Warn(fmt.Sprintf("secret %s/%s: %s", result.Namespace, result.Name, w))
-	}
+	c.warnOf(result)
 	if changes(string(result.Status)) {
 		c.PullSecret.wrote = true
 		if err := secrets.PruneBackups(ctx, client, job.Namespace, c.KeepBackups, job.Mask); err != nil {
@@ -193,6 +198,7 @@ func (c *ClusterSecrets) verifyPullSecret(ctx context.Context, wanted []dockerco
 	if err != nil {
 		return []SecretReport{failedSecret(job, err)}
 	}
+	job.Shared = true
 	results, _ := secrets.Verify(ctx, client, job)
 	own := results[0]
 	own.Err = client.Locate(own.Err)

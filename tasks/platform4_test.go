@@ -194,3 +194,28 @@ func TestC13_HostedControlPlaneGetsItsOwnSecret(t *testing.T) {
 	require.Len(t, backups, 1)
 	assert.Equal(t, StatusRemoved, o.keeper.Rollback(t.Context(), backups)[0].Status)
 }
+
+// TestC5_NothingGoesThatTheInventoryLacks: oreg itself has put more there, by
+// pull-secret set for one, and the cluster lives on it.
+func TestC5_NothingGoesThatTheInventoryLacks(t *testing.T) {
+	o := newOpenShift4(t, "HighlyAvailable")
+	pullSecrets := o.keeper.client.CoreV1().Secrets("openshift-config")
+	present, err := pullSecrets.Get(t.Context(), "pull-secret", metav1.GetOptions{})
+	require.NoError(t, err)
+	present.Annotations = map[string]string{secrets.HostsAnnotation: "cloud.openshift.com,quay.io"}
+	_, err = pullSecrets.Update(t.Context(), present, metav1.UpdateOptions{})
+	require.NoError(t, err)
+
+	var warned []string
+	o.keeper.Warn = func(text string) { warned = append(warned, text) }
+	o.keeper.Job.Prune = true
+	wanted := wantedLogin("registry.example.com")
+	assert.Equal(t, StatusUpdated, o.keeper.Place(t.Context(), wanted)[0].Status)
+	assert.Contains(t, strings.Join(warned, "\n"), "--prune takes nothing out")
+	present, err = pullSecrets.Get(t.Context(), "pull-secret", metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Contains(t, string(present.Data[corev1.DockerConfigJsonKey]), "cloud.openshift.com")
+	row := o.keeper.Verify(t.Context(), wanted)[0]
+	assert.Equal(t, StatusUnchanged, row.Status, "%v", row.Diff)
+	assert.Empty(t, row.Notes)
+}

@@ -17,7 +17,8 @@ import (
 // secret of the namespace that has another login for one of them or is
 // malformed. Statuses are unchanged, missing, drift and failed; Diff tells each
 // difference. The warnings say what could not be looked at. Entries that are
-// not ours are notes.
+// not ours are notes; in a Shared secret they need no word, and what oreg once
+// put there is as good as anybody's.
 func Verify(ctx context.Context, client Client, job Job) (results []Result, warnings []string) {
 	s := store{client: client, mask: job.Mask}
 	own := Result{Namespace: job.Namespace, Name: job.Name, Status: StatusUnchanged}
@@ -32,7 +33,7 @@ func Verify(ctx context.Context, client Client, job Job) (results []Result, warn
 	case present == nil:
 		own.Status, own.Diff = StatusMissing, []string{"the secret does not exist"}
 	default:
-		own.compare(present, job.Entries)
+		own.compare(present, job)
 	}
 	results = append(results, own)
 	others, warnings := s.others(ctx, job)
@@ -45,7 +46,7 @@ func Verify(ctx context.Context, client Client, job Job) (results []Result, warn
 }
 
 // compare fills in the differences of a secret that exists.
-func (r *Result) compare(o *corev1.Secret, entries []dockerconfig.Entry) {
+func (r *Result) compare(o *corev1.Secret, job Job) {
 	if reason := unusable(o); reason != nil {
 		if _, _, ok := dataKey(o.Type); !ok {
 			r.Status, r.Diff = StatusDrift, []string{reason.Message}
@@ -53,15 +54,21 @@ func (r *Result) compare(o *corev1.Secret, entries []dockerconfig.Entry) {
 		}
 		r.Notes = append(r.Notes, reason.Message)
 	}
-	managed := slices.Sorted(maps.Keys(hostsOf(o)))
+	var managed []string
+	if !job.Shared {
+		managed = slices.Sorted(maps.Keys(hostsOf(o)))
+	}
 	present, form := content(o)
-	for _, d := range dockerconfig.Compare(present, entries, managed, form) {
+	for _, d := range dockerconfig.Compare(present, job.Entries, managed, form) {
 		r.Diff = append(r.Diff, d.String())
 	}
 	if _, ok := o.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
 		r.Diff = append(r.Diff, "kubectl's last-applied annotation is there and keeps an old password")
 	}
-	for _, key := range dockerconfig.Foreign(present, entries, managed, form) {
+	for _, key := range dockerconfig.Foreign(present, job.Entries, managed, form) {
+		if job.Shared {
+			break
+		}
 		r.Notes = append(r.Notes, key+": not ours, left alone")
 	}
 	if len(r.Diff) > 0 {
