@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,6 +113,35 @@ func TestSilentNode(t *testing.T) {
 		assert.True(t, outcome.Files[0].Unknown)
 	})
 }
+
+// TestLostConnection: the stream of a lost connection ends a moment before the
+// process knows why; killed in between it would call itself interrupted, and
+// nobody would try again.
+func TestLostConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost := &sshexec.Error{Cause: sshexec.CauseConnectionLost, Transient: true, Message: "the connection ended before the command did"}
+		killed := make(chan struct{})
+		ended := time.After(100 * time.Millisecond)
+		p := &sshexec.Process{
+			Stdin: nopCloser{io.Discard}, Stdout: strings.NewReader(""), Stderr: func() string { return "" },
+			Wait: func() error {
+				select {
+				case <-killed:
+					return &sshexec.Error{Cause: sshexec.CauseConnectionLost, Message: "interrupted"}
+				case <-ended:
+					return lost
+				}
+			},
+			Kill: sync.OnceFunc(func() { close(killed) }),
+		}
+		_, err := nodefile.Apply(t.Context(), p, request("/x"), want("new"))
+		require.ErrorIs(t, err, lost)
+	})
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
 
 // TestGraceEnds: content on its way to a node that does not answer holds an
 // interrupted run no longer than the grace.

@@ -104,16 +104,25 @@ func (s *session) release() {
 	}
 }
 
+// lastWords is the time for a process to end by itself whose stream has ended.
+const lastWords = 2 * time.Second
+
 // broken ends the exchange after a failure and says what it was. A process
-// that ended by itself knows better than the stream that broke with it.
+// that ended by itself knows better than the stream that broke with it, unless
+// it is killed before it can say so: a lost connection would look like our own
+// doing, and nobody would try again.
 func (s *session) broken(err error) error {
-	s.p.Kill()
-	_ = s.p.Stdin.Close() // the process is gone
+	var protocol *protocolError
+	if errors.As(err, &protocol) {
+		s.p.Kill()
+	}
+	_ = s.p.Stdin.Close() // the process may be gone
+	late := time.AfterFunc(lastWords, s.p.Kill)
 	ended := s.p.Wait()
+	late.Stop()
 	s.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var protocol *protocolError
 	var remote *sshexec.Error
 	switch {
 	case s.silent:
