@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"oreg/tasks"
 	"oreg/tasks/puller"
 )
@@ -44,6 +46,9 @@ rules, or with -i through the first master.`,
 			}
 			if a.namespace != "" {
 				return nil, &usageError{message: "puller has no --namespace: --in names the project that has the images", hint: hint}
+			}
+			if len(validation.IsDNS1123Label(in)) > 0 {
+				return nil, &usageError{message: fmt.Sprintf("--in %q is no name of a project", in), hint: hint}
 			}
 			g := puller.Grant{From: in, Check: a.check, Wait: f.waiting()}
 			if g.Project, g.Account, err = puller.ParseTo(to); err != nil {

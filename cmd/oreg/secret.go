@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"oreg/tasks"
 	"oreg/tasks/secretfile"
@@ -94,6 +97,17 @@ func (a *app) secretLink(ctx context.Context, verb string, args []string, f *sec
 		return nil, &usageError{message: "secret " + verb + " needs a service account and a secret's name",
 			hint: "for example: oreg secret " + verb + " default pull"}
 	}
+	for i, arg := range args {
+		kinds := []string{"secret", "secrets"}
+		if i == 0 {
+			kinds = []string{"serviceaccount", "serviceaccounts", "sa"}
+		}
+		name, err := objectName(arg, kinds)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = name
+	}
 	uses, err := serviceaccount.ParseUses(f.uses)
 	if err != nil {
 		return nil, &usageError{message: err.Error()}
@@ -128,6 +142,19 @@ func (a *app) secretLink(ctx context.Context, verb string, args []string, f *sec
 		})
 	}
 	return a.ended(ctx, report, api)
+}
+
+// objectName reads the name of an object; a kind before it, as oc and kubectl
+// take one (serviceaccount/default), must be one of these.
+func objectName(arg string, kinds []string) (string, error) {
+	kind, name, given := strings.Cut(arg, "/")
+	if !given {
+		kind, name = kinds[0], arg
+	}
+	if !contains(kinds, kind) || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return "", &usageError{message: fmt.Sprintf("%q is no name of a %s", arg, kinds[0]), hint: "for example: oreg secret link default pull"}
+	}
+	return name, nil
 }
 
 // linking is [serviceaccount.Link] or [serviceaccount.Unlink].

@@ -26,7 +26,19 @@ type newSecret struct {
 // secretCreate makes a secret in one or many namespaces and links it.
 func (a *app) secretCreate(ctx context.Context, args []string, f *secretFlags) (*tasks.Report, error) {
 	if len(args) > 1 {
-		return nil, &usageError{message: fmt.Sprintf("secret create takes one name, but got %d arguments", len(args))}
+		usage := &usageError{message: fmt.Sprintf("secret create takes one name, but got %d arguments", len(args))}
+		if args[0] == "generic" || args[0] == "docker-registry" {
+			usage.hint = "unlike kubectl's it has no " + args[0] + ": oreg secret create " + args[1]
+		}
+		return nil, usage
+	}
+	if len(args) == 1 {
+		name, err := objectName(args[0], []string{"secret", "secrets"})
+		if err != nil {
+			return nil, &usageError{message: fmt.Sprintf("%q is no name of a secret", args[0]),
+				hint: "small letters, digits, '-' and '.': oreg secret create my-pull-secret"}
+		}
+		args[0] = name
 	}
 	if err := f.sources(a); err != nil {
 		return nil, err

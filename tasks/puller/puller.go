@@ -21,6 +21,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	rbacclient "k8s.io/client-go/kubernetes/typed/rbac/v1"
@@ -64,10 +65,18 @@ func (g Grant) announce(binding string) error {
 	return g.Before(binding)
 }
 
-// ParseTo reads "project:account" or "project".
+// ParseTo reads "project:account" or "project"; also with the prefix that oc and
+// the API put before them, "system:serviceaccount:" or "system:serviceaccounts:".
 func ParseTo(text string) (project, account string, err error) {
-	project, account, named := strings.Cut(text, ":")
-	if project == "" || named && account == "" || strings.Contains(account, ":") {
+	rest, one := strings.CutPrefix(text, "system:serviceaccount:")
+	rest, all := strings.CutPrefix(rest, "system:serviceaccounts:")
+	project, account, named := strings.Cut(rest, ":")
+	switch {
+	case len(validation.IsDNS1123Label(project)) > 0,
+		named && len(validation.IsDNS1123Subdomain(account)) > 0,
+		one && !named, all && named,
+		// A group of the cluster's, system:authenticated for one.
+		project == "system" && named:
 		return "", "", fmt.Errorf("%q: expected PROJECT or PROJECT:SERVICEACCOUNT", text)
 	}
 	return project, account, nil

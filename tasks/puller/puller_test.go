@@ -202,15 +202,38 @@ func TestReviewForbiddenIsAWarning(t *testing.T) {
 }
 
 func TestParseTo(t *testing.T) {
-	for text, want := range map[string][2]string{"a:b": {"a", "b"}, "a": {"a", ""}} {
+	for text, want := range map[string][2]string{
+		"a:b": {"a", "b"}, "a": {"a", ""},
+		// As oc and the API write them.
+		"system:serviceaccount:a:b": {"a", "b"}, "system:serviceaccounts:a": {"a", ""},
+	} {
 		project, account, err := ParseTo(text)
 		require.NoError(t, err)
 		assert.Equal(t, want, [2]string{project, account})
 	}
-	for _, text := range []string{"", ":b", "a:", "system:serviceaccount:a:b"} {
+	for _, text := range []string{"", ":b", "a:", "a/b", "A", "a:b:c", "a:b/c", "system:serviceaccount:a", "system:serviceaccounts:a:b", "system:serviceaccounts", "system:authenticated"} {
 		_, _, err := ParseTo(text)
 		require.ErrorContains(t, err, "PROJECT:SERVICEACCOUNT", text)
 	}
+}
+
+// FuzzParseTo: what is accepted is a project and an account, and comes back
+// from the form that the API has for it.
+func FuzzParseTo(f *testing.F) {
+	for _, seed := range []string{"a", "a:b", "system:serviceaccount:a:b", "system:serviceaccounts:a", "a/b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		project, account, err := ParseTo(text)
+		if err != nil {
+			return
+		}
+		assert.NotContains(t, project+account, ":")
+		assert.NotContains(t, project+account, "/")
+		again, and, err := ParseTo(Grant{Project: project, Account: account}.String())
+		require.NoError(t, err)
+		assert.Equal(t, []string{project, account}, []string{again, and})
+	})
 }
 
 // TestT6_GrantIsAnnouncedFirst: what the journal refuses is not written.
