@@ -38,6 +38,8 @@ func TestRealAPI(t *testing.T) {
 			t.Run("each way of kubectl", real.createLikeKubectl)
 			t.Run("C3_types", real.types)
 			t.Run("C3_immutable", real.immutable)
+			t.Run("C2_C11_neighbours", real.neighbours)
+			t.Run("R9_malformed", real.malformed)
 			t.Run("C4_kubectl_apply", real.lastApplied)
 			t.Run("C6_twenty_appends", real.appends)
 			t.Run("C6_processes", real.processes)
