@@ -85,6 +85,18 @@ func TestRealDropbear(t *testing.T) {
 		works(t, home.client(t), target)
 	}
 
+	// A bastion for itself, and a changed key.
+	jump := target
+	jump.Args = []string{"-J", fmt.Sprintf("core@127.0.0.1:%d", server.port), "-o", "HostKeyAlias=behind"}
+	home.write(t, "known_hosts", server.known(t, "ed25519")+"behind "+server.hostKey(t, "ed25519")+"\n")
+	works(t, home.client(t), jump)
+	other, err := os.ReadFile(home.key + ".pub")
+	require.NoError(t, err)
+	home.write(t, "known_hosts", fmt.Sprintf("[127.0.0.1]:%d %s", server.port, other))
+	_, err = home.client(t).Connect(t.Context(), target)
+	failure(t, err, sshexec.CauseHostKeyMismatch)
+	home.write(t, "known_hosts", server.known(t, "ed25519"))
+
 	rsa := home.file("rsa")
 	keygen(t, "-t", "rsa", "-b", "2048", "-f", rsa)
 	data, err := os.ReadFile(rsa + ".pub")

@@ -152,8 +152,10 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 LogLevel DEBUG1
-MaxStartups 100:30:200
 `, s.port, dir)
+	if !strings.Contains(o.config, "MaxStartups") { // of which sshd takes the last
+		config += "MaxStartups 100:30:200\n"
+	}
 	file := filepath.Join(dir, "sshd_config")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o644))
 	command := "exec /usr/sbin/sshd -D -e -f " + file

@@ -228,6 +228,34 @@ func TestN8_RealSSHD_MaxStartups(t *testing.T) {
 	assert.NotContains(t, node.log.String(), "MaxStartups throttling")
 }
 
+// TestN8_RealSSHD_DroppedBanner: a full sshd closes new connections before its
+// banner; that is worth another try, and the hint says what it was.
+func TestN8_RealSSHD_DroppedBanner(t *testing.T) {
+	server, home := lab(t, sshdOptions{config: "MaxStartups 1:100:1"})
+	client := home.client(t)
+	waiting, err := net.Dial("tcp", server.addr()) // never logs in
+	require.NoError(t, err)
+	// Accepted before ours is: sshd takes connections in order.
+	_, err = bufio.NewReader(waiting).ReadString('\n')
+	require.NoError(t, err)
+	_, err = client.Connect(t.Context(), server.target())
+	e := failure(t, err, sshexec.CauseConnectionLost)
+	assert.True(t, e.Transient)
+	assert.Contains(t, e.Message, "closed the connection (SSH banner)")
+	assert.Contains(t, e.Hint, "MaxStartups")
+
+	attempts := 0
+	conn, err := sshexec.Retry(t.Context(), sshexec.RetryOptions{Attempts: 20}, func(ctx context.Context) (*sshexec.Conn, error) {
+		if attempts++; attempts == 2 {
+			assert.NoError(t, waiting.Close())
+		}
+		return client.Connect(ctx, server.target())
+	})
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, attempts, 2)
+	require.NoError(t, conn.Close())
+}
+
 func TestRealSSHD_Forwarding(t *testing.T) {
 	server, home := lab(t, sshdOptions{})
 	conn, err := home.client(t).Connect(t.Context(), server.target())
