@@ -25,7 +25,10 @@ trap down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+# Bold on a terminal; a pipe or a file gets the words alone.
+bold= plain=
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 # run CODE COMMAND...: shows the command, runs it, demands its exit code.
 run() {
 	want=$1; shift
