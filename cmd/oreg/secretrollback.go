@@ -137,7 +137,12 @@ func (a *app) confirmPutBack(ctx context.Context, kept []secrets.Backup) (bool, 
 
 // putBack restores what the backups hold.
 func (a *app) putBack(ctx context.Context, report *tasks.Report, api *clusterAPI, objects tasks.ObjectJournal, kept []secrets.Backup) (*tasks.Report, error) {
-	results := secrets.Rollback(ctx, api, kept, true, nil)
+	var old []dockerconfig.Entry
+	for _, b := range kept {
+		old = append(old, loginsOf(b)...)
+	}
+	mask := entriesMask(old)
+	results := secrets.Rollback(ctx, api, kept, true, mask)
 	if !a.check {
 		for _, r := range results {
 			if r.Status != secrets.StatusRestored && r.Status != secrets.StatusRemoved {
@@ -147,7 +152,7 @@ func (a *app) putBack(ctx context.Context, report *tasks.Report, api *clusterAPI
 				return nil, err
 			}
 		}
-		results = secrets.Rollback(ctx, api, kept, false, nil)
+		results = secrets.Rollback(ctx, api, kept, false, mask)
 		a.record(objects, secretRows(results)...)
 	}
 	for i, r := range results {
@@ -171,18 +176,23 @@ func (a *app) tryKept(ctx context.Context, report *tasks.Report, api *clusterAPI
 		if err != nil && !kube.IsCause(err, kube.CauseWrongType) {
 			return notReached(report, "", b.Namespace, b.Name, err)
 		}
-		var old []dockerconfig.Entry
-		for _, l := range b.Logins() {
-			if !l.Token && l.User != "" {
-				old = append(old, dockerconfig.Entry{Key: l.Key, User: l.User, Password: l.Password})
-			}
-		}
-		edit := pullSecretEdit{entries: old, source: "the backup of secret " + b.Namespace + "/" + b.Name}
+		edit := pullSecretEdit{entries: loginsOf(b), source: "the backup of secret " + b.Namespace + "/" + b.Name}
 		if report, err = a.tryEntries(ctx, report, api.cluster, edit, present); err != nil {
 			return report, err
 		}
 	}
 	return report, nil
+}
+
+// loginsOf are the logins of a backup that can be tried.
+func loginsOf(b secrets.Backup) []dockerconfig.Entry {
+	var all []dockerconfig.Entry
+	for _, l := range b.Logins() {
+		if !l.Token && l.User != "" {
+			all = append(all, dockerconfig.Entry{Key: l.Key, User: l.User, Password: l.Password})
+		}
+	}
+	return all
 }
 
 // find looks for the backups of the run in the namespaces that it worked in.

@@ -129,11 +129,14 @@ func TestAQueueIsNoFailure(t *testing.T) {
 		for i := range runs {
 			queue.Go(func() {
 				l, err := acquire(t.Context(), api, holder("r"+strconv.Itoa(i), "here"), true)
-				if !assert.NoError(t, err, "run %d", i) {
+				if err != nil {
+					t.Errorf("run %d: %v", i, err)
 					return
 				}
 				time.Sleep(work)
-				assert.NoError(t, l.Release(t.Context()))
+				if err := l.Release(t.Context()); err != nil {
+					t.Errorf("run %d: %v", i, err)
+				}
 			})
 		}
 		queue.Wait()
