@@ -24,6 +24,7 @@ type authenticator struct {
 	noPassword bool // the host key is not the known one
 
 	record authRecord
+	last   string // what was offered last, for the log
 	method string // the password method in progress
 	first  bool   // the gate is ours
 	// presented is set from the moment the password goes out until the server
@@ -113,6 +114,8 @@ func (a *authenticator) nextKey() ssh.AuthMethod {
 			continue
 		}
 		a.record.offered = append(a.record.offered, candidate.name)
+		a.last = keyText(candidate.name, signer.PublicKey())
+		a.c.logOffer(a.ctx, a.s, a.last)
 		return ssh.PublicKeys(signer)
 	}
 	return nil
@@ -129,7 +132,8 @@ func (a *authenticator) usePassword(method string) (ssh.AuthMethod, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.first, a.method = first, method
+	a.first, a.method, a.last = first, method, method
+	a.c.logOffer(a.ctx, a.s, method)
 	if method == "password" {
 		a.presented, a.spent = true, true
 		return ssh.Password(a.s.password.Reveal()), nil

@@ -90,6 +90,7 @@ type link struct {
 	closing sync.Once
 	done    chan struct{}
 	alive   *time.Timer
+	login   login
 }
 
 // scanner looks at a host key in place of the check, for [Client.ScanHostKey].
@@ -101,6 +102,7 @@ func (c *Client) open(ctx context.Context, s *settings, trail []string, scan sca
 	if err != nil {
 		return nil, configError(err)
 	}
+	c.logSettings(ctx, s, next)
 	slot := c.slot(next.name())
 	select {
 	case slot <- struct{}{}:
@@ -119,7 +121,11 @@ func (c *Client) open(ctx context.Context, s *settings, trail []string, scan sca
 	if err != nil {
 		return nil, connectError(ctx, limited, s, stageDial, authRecord{}, err)
 	}
-	return c.handshake(ctx, limited, b, raw, s, scan)
+	l, err := c.handshake(ctx, limited, b, raw, s, scan)
+	if err == nil {
+		c.logConnected(ctx, s, next, l)
+	}
+	return l, err
 }
 
 // connectError puts our own reasons to end before what the network said.
@@ -196,6 +202,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	watched := &watchedConn{Conn: raw, at: at}
 	auth := &authenticator{c: c, s: s, ctx: limited, budget: b, record: authRecord{user: s.user}}
 	var hostKeyErr error
+	var hostKey ssh.PublicKey
 	config := &ssh.ClientConfig{
 		Config: ssh.Config{
 			Rand:         c.o.Rand,
@@ -212,6 +219,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 			} else {
 				hostKeyErr = keys.check(name, addr, key)
 			}
+			hostKey = key
 			return hostKeyErr
 		},
 		AuthCallback: func(ctx *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
@@ -255,7 +263,7 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 		}
 		return nil, connectError(ctx, limited, s, stage(at.Load()), auth.record, r.err)
 	}
-	l := &link{client: ssh.NewClient(r.conn, r.chans, r.reqs), addr: s.addr(), raw: raw, done: make(chan struct{})}
+	l := &link{client: ssh.NewClient(r.conn, r.chans, r.reqs), addr: s.addr(), raw: raw, done: make(chan struct{}), login: login{method: auth.last, hostKey: hostKey}}
 	go func() {
 		_ = l.client.Wait() // why it ended shows where it is used
 		close(l.done)

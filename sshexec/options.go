@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"sync"
@@ -74,6 +75,10 @@ type Options struct {
 	// Warn receives one line per thing worth knowing, each once; nil drops
 	// them. It may be called from several goroutines.
 	Warn func(text string)
+	// Log is told what `ssh -v` would tell: at Info one line per connection, at
+	// Debug where its settings come from, what is offered and negotiated. No
+	// secret is in it; nil drops it.
+	Log *slog.Logger
 	// Now is the clock for certificates' validity; time.Now by default.
 	Now func() time.Time
 	// Rand is where nonces and key exchanges take their randomness, many at
@@ -126,6 +131,9 @@ func New(o Options) *Client {
 	}
 	if o.Env == nil {
 		o.Env = func(string) (string, bool) { return "", false }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext

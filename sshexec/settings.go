@@ -54,6 +54,10 @@ type settings struct {
 	jumps        []jumpSpec
 	proxyCommand string
 	configFile   string
+
+	// given and files are the options that all this comes from, for the log.
+	given map[string]option
+	files map[string][]option
 }
 
 // addr is what is dialled.
@@ -137,6 +141,7 @@ func (c *Client) resolveArgs(destination string, args sshArgs, t Target) (*setti
 		return nil, err
 	}
 	s.configFile = args.configFile
+	s.given, s.files = r.first, r.multi
 	return s, nil
 }
 

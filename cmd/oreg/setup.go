@@ -147,7 +147,7 @@ func (a *app) sshClient() *sshexec.Client {
 	o := sshexec.Options{
 		Home: a.home, LocalUser: a.userName, UID: a.userID, Hostname: a.hostname,
 		Env: a.lookupEnv, AgentSocket: agent, HostKeyChecking: sshexec.HostKeyChecking(a.hostKeys),
-		Timeout: time.Duration(a.timeout), Warn: a.warn, Now: a.now,
+		Timeout: time.Duration(a.timeout), Warn: a.warn, Log: a.log, Now: a.now,
 	}
 	if a.onTerminal {
 		o.Prompt = func(ctx context.Context, text string) (secret.Text, error) {
