@@ -38,7 +38,7 @@ func (c *ClusterSecrets) Reimport(ctx context.Context, wanted []dockerconfig.Ent
 		return []SecretReport{row}
 	}
 	var rows []SecretReport
-	for _, o := range reimport.Import(ctx, client.Dynamic, tags, c.Job.Check, c.Mask) {
+	for _, o := range reimport.Import(ctx, client.Patient, tags, c.Job.Check, c.Mask) {
 		rows = append(rows, reimported(o, c.Job.Check, client))
 	}
 	return rows

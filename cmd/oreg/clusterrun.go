@@ -31,7 +31,7 @@ type scope struct {
 }
 
 func (s *scope) addOnly(fs *flagSet) {
-	fs.StringVar(&s.only, "only", "", "only the `part`: nodes or secrets")
+	fs.StringVar(&s.only, "only", "", "only the `part`: nodes (with --platform 4 the global pull secret) or secrets")
 }
 
 // addWriting defines the flags of commands that put credentials in place.
@@ -47,6 +47,9 @@ func (s *scope) addWriting(fs *flagSet) {
 func (s *scope) validate() error {
 	if s.keepBackups < 0 {
 		return &usageError{message: fmt.Sprintf("--keep-backups %d: expected 0 or more", s.keepBackups)}
+	}
+	if s.reimport && s.only == "nodes" {
+		return &usageError{message: "--reimport comes after the secrets, which --only nodes leaves out"}
 	}
 	switch s.only {
 	case "", "nodes", "secrets":

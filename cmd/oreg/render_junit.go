@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"oreg/tasks"
@@ -124,14 +125,15 @@ func hostSuite(report *tasks.Report) junitSuite {
 func secretSuite(report *tasks.Report) junitSuite {
 	suite := junitSuite{Name: "secrets"}
 	for _, s := range report.Secrets {
-		one := junitCase{Class: "secrets." + s.Namespace, Name: s.Name, Time: "0", Output: s.Status}
+		one := junitCase{Class: strings.TrimSuffix(firstOf(s.Kind, "secrets")+"."+s.Namespace, "."),
+			Name: firstOf(s.Name, s.Namespace, s.Kind), Time: "0", Output: s.Status}
 		switch {
 		case s.Error != nil:
 			one.Error = failureMessage(s.Error)
 		case s.Status == tasks.StatusSkipped:
 			one.Skipped = &junitMessage{Message: joinNotes(s.Notes)}
 		case s.Status == tasks.StatusMissing || s.Status == tasks.StatusDrift:
-			one.Failure = &junitMessage{Type: s.Status, Message: s.Status}
+			one.Failure = &junitMessage{Type: s.Status, Message: s.Status, Text: strings.Join(append(slices.Clone(s.Notes), s.Diff...), "\n")}
 		}
 		suite.add(one)
 	}

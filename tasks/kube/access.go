@@ -27,6 +27,9 @@ const (
 	RequestTimeout = 30 * time.Second
 	// DialTimeout bounds the connection to the server, without SSH.
 	DialTimeout = 10 * time.Second
+	// PatientTimeout is RequestTimeout for requests that have the server do work
+	// of minutes before it answers.
+	PatientTimeout = 5 * time.Minute
 
 	clientQPS   = 100
 	clientBurst = 200
@@ -62,6 +65,8 @@ type Client struct {
 	kubernetes.Interface
 	// Dynamic reaches resources that are not Kubernetes' own.
 	Dynamic dynamic.Interface
+	// Patient is Dynamic for requests that may take [PatientTimeout].
+	Patient dynamic.Interface
 
 	http     *http.Client
 	warnings *warnings
@@ -92,7 +97,13 @@ func (a *Access) Client(version string) (*Client, error) {
 	if err != nil {
 		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
 	}
-	return &Client{Interface: typed, Dynamic: dyn, http: hc, warnings: seen, where: a.where()}, nil
+	waiting := *hc
+	waiting.Timeout = PatientTimeout
+	patient, err := dynamic.NewForConfigAndClient(config, &waiting)
+	if err != nil {
+		return nil, &ConfigError{Message: fmt.Sprintf("%s: %v", a.Source, err), Err: err}
+	}
+	return &Client{Interface: typed, Dynamic: dyn, Patient: patient, http: hc, warnings: seen, where: a.where()}, nil
 }
 
 // where names the server and the way to it.
