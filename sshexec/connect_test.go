@@ -188,9 +188,11 @@ func TestN7_SilentChannel(t *testing.T) {
 	s, h := ready(t, func(s *server) { s.ignoreChannels = true })
 	h.options.Timeout = 500 * time.Millisecond
 	conn := connect(t, h.client(), s.target())
+	started := time.Now()
 	_, err := conn.Run(t.Context(), "true", nil)
 	e := failure(t, err, sshexec.CauseTimeout)
 	assert.Contains(t, e.Message, "opened no channel within 500ms")
+	assert.Less(t, time.Since(started), 5*time.Second)
 	assert.False(t, e.Unreachable)
 }
 
@@ -200,8 +202,10 @@ func TestN7_SilentCommand(t *testing.T) {
 	h.options.CommandTimeout = 300 * time.Millisecond
 	c := h.client()
 	conn := connect(t, c, s.target())
+	started := time.Now()
 	_, err := conn.Run(t.Context(), "echo begun; exec sleep 60", nil)
 	e := failure(t, err, sshexec.CauseTimeout)
+	assert.Less(t, time.Since(started), 5*time.Second)
 	assert.Contains(t, e.Message, "no sign of life from the command for 300ms")
 
 	// Before the first line, too.
