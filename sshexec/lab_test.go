@@ -247,7 +247,7 @@ func TestN8_RealSSHD_DroppedBanner(t *testing.T) {
 	attempts := 0
 	conn, err := sshexec.Retry(t.Context(), sshexec.RetryOptions{Attempts: 20}, func(ctx context.Context) (*sshexec.Conn, error) {
 		if attempts++; attempts == 2 {
-			assert.NoError(t, waiting.Close())
+			require.NoError(t, waiting.Close())
 		}
 		return client.Connect(ctx, server.target())
 	})
