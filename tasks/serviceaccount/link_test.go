@@ -197,3 +197,24 @@ func TestT6_LinkIsAnnouncedFirst(t *testing.T) {
 	require.NoError(t, Link(t.Context(), client, r).Err)
 	assert.Equal(t, 1, told)
 }
+
+// FuzzParseUses: what is accepted is pull, mount or both, each once.
+func FuzzParseUses(f *testing.F) {
+	for _, seed := range []string{"pull", "mount", "pull,mount", "PULL, pull", "", ","} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		uses, err := ParseUses([]string{text})
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, uses)
+		require.LessOrEqual(t, len(uses), 2)
+		for _, u := range uses {
+			assert.Contains(t, BothUses(), u)
+		}
+		if len(uses) == 2 {
+			assert.NotEqual(t, uses[0], uses[1])
+		}
+	})
+}
