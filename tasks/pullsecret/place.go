@@ -39,6 +39,9 @@ type Place struct {
 	Warnings []string
 }
 
+// Namespaces are those that a pull secret may be in.
+func Namespaces() []string { return []string{"openshift-config", "kube-system"} }
+
 // The resources that tell about a cluster.
 func infrastructures() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "config.openshift.io", Version: "v1", Resource: "infrastructures"}
