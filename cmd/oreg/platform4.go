@@ -29,7 +29,7 @@ type platform4 struct {
 }
 
 func (p *platform4) add(fs *flagSet) {
-	fs.StringVar(&p.version, "platform", platformThree, "OpenShift `3` or 4: there the global pull secret takes the place of the nodes' files")
+	fs.StringVar(&p.version, "platform", platformThree, "OpenShift's `version`, 3 or 4: on 4 the global pull secret takes the place of the nodes' files")
 }
 
 // addWait defines --wait; said is its help.
