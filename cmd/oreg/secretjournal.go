@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"oreg/tasks"
@@ -29,18 +33,26 @@ func isObjectCommand(command string) bool {
 }
 
 // openObjectJournal begins the journal of a command that changes single
-// objects; with --check there is none. of is the run that it undoes.
+// objects; with --check there is none. of is the run that it undoes. These
+// commands are run by the dozen in one second, more than the end of a run id
+// tells apart for sure: one that is taken is replaced in the report.
 func (a *app) openObjectJournal(report *tasks.Report, of string) (tasks.ObjectJournal, error) {
 	o := tasks.ObjectJournal{Run: report.Run}
 	if a.check {
 		return o, nil
 	}
 	folder := a.runsFolder()
-	j, err := journal.Create(folder, report.Run, a.now)
+	j, err := a.newJournal(folder, report.Run)
+	for tries := 0; errors.Is(err, fs.ErrExist) && tries < maxIDs; tries++ {
+		if report.Run, err = tasks.NewRunID(a.now(), a.random); err != nil {
+			return o, err
+		}
+		j, err = a.newJournal(folder, report.Run)
+	}
 	if err != nil {
 		return o, &journalError{folder, err}
 	}
-	a.journal, o.Journal = j, j
+	a.journal, o.Journal, o.Run = j, j, report.Run
 	err = j.Append(journal.Line{
 		Event: journal.EventStart, Command: report.Command, Inventory: a.absolutes(a.inventories), PID: a.pid, Of: of,
 	})
@@ -48,6 +60,22 @@ func (a *app) openObjectJournal(report *tasks.Report, of string) (tasks.ObjectJo
 		return o, &journalError{folder, err}
 	}
 	return o, nil
+}
+
+// maxIDs is how many run ids are tried.
+const maxIDs = 10
+
+// newJournal is [journal.Create] for a run that no earlier one may be taken
+// for; the error is then an fs.ErrExist.
+func (a *app) newJournal(folder, run string) (*journal.Journal, error) {
+	if _, err := os.Stat(filepath.Join(folder, run+".jsonl")); err == nil {
+		return nil, fmt.Errorf("the journal of run %s: %w", run, fs.ErrExist)
+	}
+	j, err := journal.Create(folder, run, a.now)
+	if errors.Is(err, journal.ErrInUse) {
+		err = fmt.Errorf("the journal of run %s: %w", run, fs.ErrExist)
+	}
+	return j, err
 }
 
 // record tells the journal what became of objects. It has happened already: an
