@@ -1,7 +1,6 @@
 package tasks_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -55,7 +54,7 @@ func TestT6_JournalOfObjects(t *testing.T) {
 
 	var refused *kube.Error
 	err = o.Before(tasks.KindRoleBinding, "a", "x") // the journal is closed
-	require.True(t, errors.As(err, &refused))
+	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, kube.CauseRejected, refused.Cause)
 	require.ErrorContains(t, err, "rolebinding a/x was left alone")
 	require.NoError(t, tasks.ObjectJournal{}.Before(tasks.KindRoleBinding, "a", "x"), "a run that changes nothing")
