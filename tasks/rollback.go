@@ -80,7 +80,7 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 	if err := u.tryOld(ctx, report, old); err != nil {
 		return report, err
 	}
-	if err := u.ask(ctx, places); err != nil {
+	if err := u.ask(ctx, places, unseen); err != nil {
 		return nil, err
 	}
 	if !u.SkipNodes {
@@ -159,11 +159,15 @@ func (u *Undo) tryOld(ctx context.Context, report *Report, old *logins) error {
 	return err
 }
 
-func (u *Undo) ask(ctx context.Context, places int) error {
+func (u *Undo) ask(ctx context.Context, places, unseen int) error {
 	if u.Check || u.Confirm == nil {
 		return nil
 	}
-	yes, err := u.Confirm(ctx, fmt.Sprintf("Put back what run %s replaced, in %d files and secrets?", u.Of, places))
+	unread := ""
+	if unseen > 0 {
+		unread = fmt.Sprintf(", and whatever there is on %d nodes that could not be read", unseen)
+	}
+	yes, err := u.Confirm(ctx, fmt.Sprintf("Put back what run %s replaced, in %d files and secrets%s?", u.Of, places, unread))
 	if err == nil && !yes {
 		err = ErrDeclined
 	}
