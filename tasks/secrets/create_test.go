@@ -145,7 +145,9 @@ func sorted(lines []string) []string {
 func TestC8_WaitsForNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
-		time.AfterFunc(7*time.Second, func() {
+		// Half a second before the look that finds it, so that the two never
+		// fall on one instant.
+		time.AfterFunc(6500*time.Millisecond, func() {
 			if err := client.Tracker().Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "new"}}); err != nil {
 				t.Error(err)
 			}
