@@ -8,6 +8,9 @@
 # lines and raw content, and only after "ready": dash reads its script in
 # blocks, and what came early would be run as commands.
 #
+# What is to be said is gathered and sent at once, as each write is a packet to
+# and a wake-up of a controller that listens to hundreds of nodes.
+#
 # Rules of the house: no content in any argument, variable or environment; no
 # here-documents (bash writes them to /tmp); external commands are few, because
 # each costs a process on each of thousands of nodes; paths are absolute, so no
@@ -21,9 +24,13 @@ oreg_node() {
 	umask 077
 	nl='
 '
-	puts= rms= locks=
+	puts= rms= locks= out=
 
-	say() { printf '%s %s\n' "$N" "$*"; }
+	say() { out="$out$N $*$nl"; }
+	flush() {
+		[ -z "$out" ] || printf %s "$out"
+		out=
+	}
 
 	# fail FILE STEP TEXT: TEXT is what a command said, made one line.
 	fail() {
@@ -35,7 +42,8 @@ oreg_node() {
 		say err "$who" "$*"
 	}
 
-	# On every way out no temporary stays, and a lock file is given back.
+	# On every way out no temporary stays, a lock file is given back, and what
+	# is still to be said is said: last, as nobody may be listening any more.
 	clean() {
 		set --
 		for i in $puts; do
@@ -46,6 +54,7 @@ oreg_node() {
 			eval "set -- \"\$@\" \"\$d$i/.oreg-lock\""
 		done
 		[ $# -eq 0 ] || rm -f "$@"
+		flush
 	}
 	trap clean EXIT
 	trap 'exit 1' HUP INT PIPE TERM
@@ -185,8 +194,9 @@ oreg_node() {
 	# it is larger.
 	show() {
 		say $1 $2
+		flush
 		dd if="$3" bs=1048577 count=1 2>/dev/null
-		printf '\n%s end %s\n' "$N" $?
+		out="$nl$N end $?$nl"
 	}
 
 	# makedir DIR: parents as usual, .docker for its owner alone. It runs in a
@@ -274,8 +284,10 @@ oreg_node() {
 		[ ! -f "$q.oreg-$run" ] || dd if="$q.oreg-$run" of="$q" bs=1048576 conv=fsync 2>/dev/null
 	}
 
-	# install FILE: every check again, then the one rename.
+	# install FILE: every check again, then the one rename. What became of the
+	# file before is told first, should this be the end.
 	install() {
+		flush
 		eval "q=\$q$1 t=\$t$1 sha=\$sha$1 want=\$want$1 owner=\$owner$1 mode=\$mode$1 keep=\$keep$1 state=\$state$1"
 		if ! has $sha "$t"; then
 			fail $1 digest
@@ -333,7 +345,7 @@ oreg_node() {
 	}
 
 	# A login shell may have left a line unfinished.
-	echo
+	out=$nl
 	if command -v sha256sum >/dev/null; then
 		hash=sha256sum
 	elif command -v shasum >/dev/null; then
@@ -383,9 +395,10 @@ oreg_node() {
 	done
 	if [ $# -gt 0 ]; then
 		say ls $#
-		ls -ldn "$@" 2>/dev/null
+		out="$out$(exec ls -ldn "$@" 2>/dev/null)$nl"
 	fi
 	say ready
+	flush
 	[ $op = write ] || exit 0
 
 	while :; do
