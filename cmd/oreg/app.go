@@ -111,7 +111,7 @@ func (a *app) main(ctx context.Context) exitCode {
 	}
 	if a.help {
 		printCommandHelp(a.stdout, cmd, fs)
-		return exitDone
+		return a.written(out, exitDone)
 	}
 	if err := a.options.validate(); err != nil {
 		return a.fail(ctx, err)
@@ -130,6 +130,9 @@ func (a *app) main(ctx context.Context) exitCode {
 	a.log.Debug("begin", "version", buildVersion(), "command", cmd.name, "check", a.check)
 	report, err := cmd.run(ctx, a, fs.Args())
 	a.progress.close()
+	if out.err != nil && errors.Is(err, out.err) {
+		err = nil // said at the end
+	}
 	if report != nil {
 		report.Warnings = append(report.Warnings, a.warnings...)
 		report.Locate(a.where)
@@ -142,14 +145,19 @@ func (a *app) main(ctx context.Context) exitCode {
 	}
 	a.explain(code, err)
 	a.sayHint(retry)
-	if out.err != nil {
-		// What was done is done: only the account of it is lost.
-		if !errors.Is(out.err, syscall.EPIPE) { // a reader that has seen enough
-			a.say("error", "write the result to standard output: "+out.err.Error())
-		}
-		return max(code, exitFailed)
+	return a.written(out, code)
+}
+
+// written turns a result that could not be written into the exit code. What
+// was done is done: only the account of it is lost.
+func (a *app) written(out *resultWriter, code exitCode) exitCode {
+	if out.err == nil {
+		return code
 	}
-	return code
+	if !errors.Is(out.err, syscall.EPIPE) { // a reader that has seen enough
+		a.say("error", "write the result to standard output: "+out.err.Error())
+	}
+	return max(code, exitFailed)
 }
 
 // fail ends a call that came to nothing.
@@ -306,24 +314,44 @@ func (a *app) openLog() (func(), error) {
 	handlers := []slog.Handler{slog.NewTextHandler(a.progress, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime})}
 	closeLog := func() {}
 	if a.logFile != "" {
-		f, err := os.OpenFile(a.absolute(a.logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-		if err == nil {
-			err = f.Chmod(0o600) // it may have been there, open to others
-		}
+		f, err := openPrivate(a.absolute(a.logFile))
 		if err != nil {
 			return nil, fmt.Errorf("open the log file: %w", err)
 		}
-		file := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
+		out := &resultWriter{w: f} // slog does not tell of what could not be written
+		file := slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})
 		handlers = append(handlers, file)
 		a.file = slog.New(file)
 		closeLog = func() {
-			if err := f.Close(); err != nil {
-				a.say("warning", "close the log file: "+err.Error())
+			err := f.Close()
+			if out.err != nil {
+				err = out.err
+			}
+			if err != nil {
+				a.file = nil // it takes no more
+				a.say("warning", "the log file is not complete: "+err.Error())
 			}
 		}
 	}
 	a.log = slog.New(slog.NewMultiHandler(handlers...))
 	return closeLog, nil
+}
+
+// openPrivate opens a file to append to, which only its owner may read. A
+// device or a pipe keeps its mode: /dev/null is everybody's.
+func openPrivate(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = f.Chmod(0o600) // it may have been there, open to others
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // noTime leaves the time out of what is shown on a terminal.
