@@ -19,5 +19,5 @@ func Script(r Request, nonce string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return call{nonce: nonce, op: opWrite, lockWait: 10, runID: r.RunID, marker: r.marker, path: r.systemPath, paths: r.Paths}.script(), nil
+	return string(call{nonce: nonce, op: opWrite, lockWait: 10, runID: r.RunID, marker: r.marker, path: r.systemPath, paths: r.Paths}.script()), nil
 }

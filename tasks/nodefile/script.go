@@ -35,13 +35,12 @@ type call struct {
 // broken stream runs it, and half a path is a path. The closing brace is the
 // last byte before the line end, so nothing less than the whole line runs, and
 // exit stands inside so that no byte after it can be taken for a command.
-func (c call) script() string {
-	var b strings.Builder
-	b.Grow(len(scriptSource))
+func (c call) script() []byte {
+	b := make([]byte, 0, len(scriptSource))
 	for line := range strings.Lines(scriptSource) {
 		line = strings.TrimLeft(line, "\t")
 		if line != "\n" && !strings.HasPrefix(line, "#") {
-			b.WriteString(line)
+			b = append(b, line...)
 		}
 	}
 	backup := "0"
@@ -49,6 +48,5 @@ func (c call) script() string {
 		backup = "1"
 	}
 	args := append([]string{"oreg_node", c.nonce, c.op, strconv.Itoa(c.lockWait), c.runID, backup, c.marker, c.path}, c.paths...)
-	b.WriteString("{ " + shellescape.QuoteCommand(args) + "; exit; }\n")
-	return b.String()
+	return append(b, "{ "+shellescape.QuoteCommand(args)+"; exit; }\n"...)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,7 +54,7 @@ func newSession(ctx context.Context, p *sshexec.Process, req Request, op string,
 	})
 	s.unhook = context.AfterFunc(ctx, s.interrupt)
 	c := call{nonce: s.nonce, op: op, lockWait: wait, runID: req.RunID, backup: backup, marker: req.marker, path: req.systemPath, paths: req.Paths}
-	if _, err := io.WriteString(p.Stdin, c.script()); err != nil {
+	if _, err := p.Stdin.Write(c.script()); err != nil {
 		return nil, s.broken(err)
 	}
 	return s, nil
