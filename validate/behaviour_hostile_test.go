@@ -139,6 +139,12 @@ func TestO2_ServerTextIsMasked(t *testing.T) {
 			_, password, _ := r.BasicAuth()
 			return "UNAUTHORIZED", password[:4] + "\x00\u200b\x1b" + password[4:]
 		}), shows(secret.Redacted)),
+		// Another entry's password, which this registry has from elsewhere.
+		{name: "the secret of another entry", serve: echo(func(*http.Request) (string, string) {
+			return "UNAUTHORIZED", "that is not an0ther-entry's"
+		}), bad: true, options: func(o *validate.Options) { o.Masker = secret.NewMasker(secret.New("an0ther-entry")) },
+			also:   shows("that is not " + secret.Redacted + "'s"),
+			status: invalid, login: rejected, pull: notAsked, cause: validate.CauseBadCredentials, authenticated: 1, passwords: 1},
 		bad("the password at the cut", echo(func(r *http.Request) (string, string) {
 			_, password, _ := r.BasicAuth()
 			return "UNAUTHORIZED", strings.Repeat("x", 180) + password

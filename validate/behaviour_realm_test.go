@@ -204,6 +204,26 @@ func TestS3_Redirects(t *testing.T) {
 			status: failed, login: proven, pull: notAsked, cause: validate.CauseServerError, authenticated: 3, passwords: 3, also: untouched},
 		{name: "the image elsewhere, refused there", serve: elsewhere(basicWith(to("https://other.test/blob")), "https://", status(http.StatusForbidden, "DENIED")),
 			status: failed, login: proven, pull: notAsked, cause: validate.CauseServerError, authenticated: 3, passwords: 3, also: untouched},
+		{name: "the image on another port", serve: func(f *fabric) {
+			f.web(regAddr, basicWith(to("https://reg.test:8443/blob")))
+			f.web("reg.test:8443", manifestOf("application/vnd.oci.image.manifest.v1+json", "", manifestBody))
+		}, status: valid, login: proven, pull: pulled, authenticated: 3, passwords: 3,
+			also: func(t *testing.T, f *fabric, _ validate.Result) {
+				assert.Len(t, f.stations["reg.test:8443"].seen(), 2, "HEAD and GET")
+				assert.Zero(t, f.stations["reg.test:8443"].authenticated(), "another port is another server")
+			}},
+		{name: "the image to plain HTTP on the same port", serve: basic(basicWith(to("http://reg.test:443/blob"))),
+			status: failed, login: proven, pull: notAsked, cause: validate.CausePlainHTTP, authenticated: 2, passwords: 2},
+		{name: "the login to plain HTTP on the same port", serve: basic(func(w http.ResponseWriter, r *http.Request) {
+			if loggedIn(r) {
+				to("http://reg.test:443/v2/")(w, r)
+				return
+			}
+			basicRegistry(w, r)
+		}), status: failed, login: untested, pull: notAsked, cause: validate.CauseNotARegistry, authenticated: 1, passwords: 1,
+			also: func(t *testing.T, _ *fabric, r validate.Result) {
+				assert.Contains(t, r.Detail, "redirects /v2/ to http://reg.test:443, where no credential is sent")
+			}},
 		{name: "the image to plain HTTP", serve: elsewhere(basicWith(to("http://other.test/blob")), "http://", manifests),
 			status: failed, login: proven, pull: notAsked, cause: validate.CausePlainHTTP, authenticated: 2, passwords: 2,
 			also: func(t *testing.T, f *fabric, _ validate.Result) { assert.Empty(t, f.stations["other.test:80"].seen()) }},
