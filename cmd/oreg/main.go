@@ -74,14 +74,20 @@ func mainExit() int {
 
 // interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP
 // cancels. The second one ends the process at once: what is written on nodes
-// is whole at any instant, so nothing has to be waited for.
+// is whole at any instant, so nothing has to be waited for. A signal that the
+// parent had us ignore stays ignored: that is what nohup and a shell's & mean,
+// and Notify alone would undo it.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	// A reader that goes away must not kill a run that is writing to nodes:
 	// with a channel for it, a write to a closed pipe is an error like others.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		select {
