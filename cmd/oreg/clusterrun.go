@@ -177,8 +177,11 @@ func (a *app) clusterSecrets(cluster *inventory.Cluster, run *tasks.Run, ssh *ss
 		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
 			hint: "name a kubeconfig with --kubeconfig"}
 	case !run.SkipSecrets:
-		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found",
-			hint: "name a kubeconfig with --kubeconfig, or leave the secrets out with --only nodes"}
+		hint := "name a kubeconfig with --kubeconfig"
+		if a.hasFlag("only") {
+			hint += ", or leave the secrets out with --only nodes"
+		}
+		return nil, &configError{message: "the inventory has no group masters, so that the cluster's API cannot be found", hint: hint}
 	}
 	return c, nil
 }

@@ -210,8 +210,13 @@ func (a *app) replaceFile(name string, w fileWrite) (row tasks.SecretReport, err
 	return row, writeWhole(path, next.content)
 }
 
-// readIfThere returns nil for a file that does not exist.
+// readIfThere returns nil for a file that does not exist. A pipe or device is
+// refused: the rename would put a file in the place of /dev/stdout itself.
 func readIfThere(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &configError{message: path + " is no regular file, so that it cannot be replaced as a whole",
+			hint: "name a file with --to; 'oreg pull-secret get --raw' without --to writes to a pipe"}
+	}
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
