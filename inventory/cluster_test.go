@@ -250,6 +250,8 @@ func TestI6_BrokenList(t *testing.T) {
 	tests := []struct{ value, want string }{
 		{`[{'host':'r.io','password':'hush1','tls_verify': true]`, "it goes wrong at character 54 of the value"},
 		{`[{"host":"r.io","password":"hush1","tls_verify": true]`, "it goes wrong at character 54 of the value"},
+		{`[{host: r.io, password: hush1, tls_verify: false]`, "it goes wrong at character 49 of the value"},
+		{`[{"host":"r.io","password":"hush1\u12"}]`, "it goes wrong at character 36 of the value"},
 		{`[{'host':'r.io' 'password':'hush1'}]`, "it goes wrong at character"},
 		{`[{'host':'r.io','password':'hush1'`, "it goes wrong at character"},
 		{`'text hush1'`, "is neither a Python literal nor JSON nor YAML"},

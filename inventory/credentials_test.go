@@ -96,6 +96,22 @@ func TestS6_ReadableByOthers(t *testing.T) {
 	_, err = inv.Cluster(t.Context(), ClusterOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"hosts: holds oreg_auth_password in clear and can be read by the group or by others (chmod 600, or encrypt it with ansible-vault)"}, warnings(inv))
+
+	list := "=[{'host':'r.io','password':'p'}]"
+	for lines, warned := range map[string][]string{
+		additional + list: {"hosts: holds " + additional + " in clear and can be read by the group or by others (chmod 600, or encrypt it with ansible-vault)"},
+		"pw=p\n" + additional + strings.ReplaceAll(list, "'p'", "'{{ pw }}'"): {},
+		additional + "=[]": {},
+	} {
+		dir := t.TempDir()
+		o := testCase{files: iniFile(withCredentials(lines))}.options(t, dir)
+		require.NoError(t, os.Chmod(filepath.Join(dir, "hosts"), 0o640))
+		inv, err := Load(t.Context(), o)
+		require.NoError(t, err)
+		_, err = inv.Cluster(t.Context(), ClusterOptions{})
+		require.NoError(t, err)
+		assert.ElementsMatch(t, warned, warnings(inv), lines)
+	}
 	for _, arg := range []string{"oreg_auth_password=hush1", `{"oreg_auth_password": "hush1"}`} {
 		inv = load(t, files, arg)
 		require.Len(t, warnings(inv), 1)

@@ -127,14 +127,23 @@ func TestT6_RestoreLeavesOthersChanges(t *testing.T) {
 			assert.Equal(t, nodefile.Unchanged, f.Status)
 		}
 
-		req = request(home(t, "old"))
-		require.True(t, n.apply(req, want("new")).Changed())
-		req.Before = func(changes []nodefile.Change) error {
-			require.Len(t, changes, 1)
-			return os.WriteFile(req.Paths[0], []byte("theirs"), 0o600)
+		// One would be put back, the other, which the run created, taken away.
+		for path, old := range map[string]bool{home(t, "old"): true, home(t): false} {
+			req = request(path)
+			require.True(t, n.apply(req, want("new")).Changed())
+			announced := 0
+			req.Before = func(changes []nodefile.Change) error {
+				announced += len(changes)
+				return os.WriteFile(path, []byte("theirs"), 0o600)
+			}
+			assert.Equal(t, nodefile.CauseChangedUnder, failure(t, n.restore(req).Files[0]).Cause)
+			assert.Equal(t, 1, announced)
+			assert.Equal(t, "theirs", read(t, path))
+			assert.FileExists(t, path+".oreg-"+run1+".state", "what would have been put back is not thrown away")
+			if old {
+				assert.Equal(t, "old", read(t, path+".oreg-"+run1))
+			}
 		}
-		assert.Equal(t, nodefile.CauseChangedUnder, failure(t, n.restore(req).Files[0]).Cause)
-		assert.Equal(t, "theirs", read(t, req.Paths[0]))
 	})
 }
 

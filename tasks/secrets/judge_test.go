@@ -22,20 +22,57 @@ func TestC11_OtherSecretsOfTheNamespaceAreJudged(t *testing.T) {
 	client := fake.NewClientset(
 		dockerconfigjson("good", `{"auths":{"registry.example.com":{"username":"lab|svc","password":"p$'\"#\\ ;& ü"}}}`),
 		dockerconfigjson("different", `{"auths":{"https://registry.example.com/v1/":{"auth":"dTpvbGQ="}}}`),
+		dockerconfigjson("user", `{"auths":{"registry.example.com":{"username":"other","password":"p$'\"#\\ ;& ü"}}}`),
 		dockercfg("broken", `{"third.example.com":{"auth":"not base64!"}}`),
 		dockercfg("unrelated", `{"third.example.com":{"auth":"dTpw"}}`),
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: "opaque"}, Type: corev1.SecretTypeOpaque},
 	)
 	_, warnings := Ensure(t.Context(), client, testJob())
-	require.Len(t, warnings, 2)
-	assert.Contains(t, warnings[0], `"different"`)
-	assert.Contains(t, warnings[0], "another login for registry.example.com")
-	assert.Contains(t, warnings[1], `"broken"`)
-	assert.Contains(t, warnings[1], "third.example.com")
+	require.Len(t, warnings, 3)
+	for i, name := range []string{`"different"`, `"user"`} {
+		assert.Contains(t, warnings[i], name)
+		assert.Contains(t, warnings[i], "another login for registry.example.com")
+	}
+	assert.Contains(t, warnings[2], `"broken"`)
+	assert.Contains(t, warnings[2], "third.example.com")
 	assert.NotContains(t, fmt.Sprint(warnings), "not base64!")
 	client.ClearActions()
 	assert.Equal(t, warnings, Neighbours(t.Context(), client, testJob()))
 	assert.Empty(t, writes(client))
+}
+
+// TestC11_EveryPageIsJudged: a namespace with more secrets than one answer
+// holds; and with an API that has forgotten where the listing stood.
+func TestC11_EveryPageIsJudged(t *testing.T) {
+	for name, expired := range map[string]bool{"pages": false, "expired": true} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset()
+			var asked []string
+			client.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				opts := a.(clienttesting.ListActionImpl).ListOptions
+				if opts.FieldSelector != "type="+string(corev1.SecretTypeDockerConfigJson) {
+					return true, &corev1.SecretList{}, nil
+				}
+				asked = append(asked, fmt.Sprint(opts.Continue, opts.Limit > 0))
+				first := *dockerconfigjson("first", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`)
+				second := *dockerconfigjson("second", `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`)
+				switch {
+				case opts.Limit == 0:
+					return true, &corev1.SecretList{Items: []corev1.Secret{first, second}}, nil
+				case opts.Continue == "":
+					return true, &corev1.SecretList{ListMeta: metav1.ListMeta{Continue: "more"}, Items: []corev1.Secret{first}}, nil
+				case expired:
+					return true, nil, apierrors.NewResourceExpired("too old")
+				}
+				return true, &corev1.SecretList{Items: []corev1.Secret{second}}, nil
+			})
+			warnings := Neighbours(t.Context(), client, testJob())
+			require.Len(t, warnings, 2)
+			assert.Contains(t, warnings[0], `"first"`)
+			assert.Contains(t, warnings[1], `"second"`)
+			assert.Equal(t, map[bool][]string{false: {"true", "moretrue"}, true: {"true", "moretrue", "false"}}[expired], asked)
+		})
+	}
 }
 
 func TestOtherSecretsThatMayNotBeListedAreAWarning(t *testing.T) {
