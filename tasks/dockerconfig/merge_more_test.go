@@ -168,6 +168,24 @@ func TestR2_R4_R5_R10_Warnings(t *testing.T) {
 	}
 }
 
+// TestR2_WhatLiesBelowAPath is what is below it by whole names.
+func TestR2_WhatLiesBelowAPath(t *testing.T) {
+	const existing = `{"auths":{"a.io":{},"a.io/team/x":{},"a.io/teammates":{},"b.io/team/y":{}}}`
+	for key, below := range map[string][]string{
+		"a.io/team": {"a.io/team/x"}, "a.io": {"a.io/team/x", "a.io/teammates"}, "a.io/team/x": nil, "c.io": nil,
+	} {
+		r, err := dockerconfig.Merge([]byte(existing), []dockerconfig.Entry{entry(key, "u", "p")}, dockerconfig.Options{})
+		require.NoError(t, err)
+		var found []string
+		for _, n := range r.Notes {
+			if n.Kind == dockerconfig.Scoped {
+				found = append(found, n.Key)
+			}
+		}
+		assert.Equal(t, below, found, key)
+	}
+}
+
 // TestCompare finds each kind of drift, and says which.
 func TestCompare(t *testing.T) {
 	wanted := []dockerconfig.Entry{entry("r.io", "u", "p")}

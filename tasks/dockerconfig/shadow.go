@@ -27,7 +27,8 @@ func (f *file) scoped(n name) []Note {
 	var notes []Note
 	for _, m := range f.entries().members {
 		other := parseName(m.name)
-		if other.host == n.host && other.path != n.path && strings.HasPrefix(other.path, n.path) {
+		below, inside := strings.CutPrefix(other.path, n.path)
+		if other.host == n.host && inside && below != "" && (n.path == "" || below[0] == '/') {
 			notes = append(notes, Note{Kind: Scoped, Key: shown(m.name), Warning: true,
 				Text: "stays: the kubelet and CRI-O prefer this login for images below it"})
 		}
