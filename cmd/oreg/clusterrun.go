@@ -88,7 +88,7 @@ func (a *app) runOn(ctx context.Context, name string, cluster *inventory.Cluster
 	onlySecrets := false
 	if s.retryFailed {
 		var err error
-		if onlySecrets, err = a.retryFailed(cluster); err != nil {
+		if onlySecrets, err = a.retryFailed(cluster, s.only); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -114,8 +114,10 @@ func unsuccessful(report *tasks.Report) []string {
 
 // retryFailed leaves of the cluster's nodes those that did not succeed in the
 // last run that was made with this inventory. Where only a secret did not,
-// onlySecrets is true and the nodes are to be left alone.
-func (a *app) retryFailed(cluster *inventory.Cluster) (onlySecrets bool, err error) {
+// onlySecrets is true and the nodes are to be left alone. only is what --only
+// says: a run that has nothing to do would end well, and the next retry would go
+// by it.
+func (a *app) retryFailed(cluster *inventory.Cluster, only string) (onlySecrets bool, err error) {
 	folder := a.runsFolder()
 	records, err := journal.List(folder)
 	if err != nil {
@@ -126,13 +128,16 @@ func (a *app) retryFailed(cluster *inventory.Cluster) (onlySecrets bool, err err
 		if !r.SameInventory(a.inventoryPaths) || isObjectCommand(s.Command) || s.Ending == journal.EndingStopped || s.Ending == journal.EndingRefused {
 			continue // it never came to a host
 		}
-		failed := r.Unsuccessful()
+		failed, secrets := r.Unsuccessful(), r.SecretsLeft()
 		switch {
-		case len(failed) > 0:
-		case r.SecretsLeft():
-			return true, nil
-		default:
+		case len(failed) == 0 && !secrets:
 			return false, fmt.Errorf("--retry-failed: run %s (%s) succeeded on all of its hosts and secrets", r.Run, s.Command)
+		case only == "nodes" && len(failed) == 0:
+			return false, fmt.Errorf("--retry-failed: run %s (%s) left only secrets to retry, which --only nodes leaves out", r.Run, s.Command)
+		case only == "secrets" && !secrets:
+			return false, fmt.Errorf("--retry-failed: run %s (%s) left only hosts to retry (%s), which --only secrets leaves out", r.Run, s.Command, ranges(failed))
+		case len(failed) == 0:
+			return true, nil
 		}
 		cluster.Nodes = slices.DeleteFunc(cluster.Nodes, func(n inventory.Node) bool { return !contains(failed, n.Name) })
 		if len(cluster.Nodes) == 0 {
