@@ -59,27 +59,110 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
+// TestOneTimeCodeIsNotAnsweredWithThePassword: whatever else is asked for,
+// hidden or not, the password is no answer to it.
 func TestOneTimeCodeIsNotAnsweredWithThePassword(t *testing.T) {
+	for name, round := range map[string]struct {
+		questions []string
+		echos     []bool
+	}{
+		"shown":               {[]string{"Verification code: "}, []bool{true}},
+		"hidden":              {[]string{"Verification code: "}, []bool{false}},
+		"shown password":      {[]string{"Password: "}, []bool{true}},
+		"beside the password": {[]string{"Password: ", "Verification code: "}, []bool{false, false}},
+		"before the password": {[]string{"Verification code: ", "Password: "}, []bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h := startServer(t), newUser(t)
+			asked := 0
+			s.logIns(func(c *ssh.ServerConfig) {
+				c.PublicKeyCallback = nil
+				c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+					asked++
+					if answers, err := ask("", "", round.questions, round.echos); err == nil {
+						t.Errorf("the answer was %q", answers)
+					}
+					return nil, errors.New("no code")
+				}
+			})
+			h.write("known_hosts", s.known())
+			target := s.target()
+			target.Password = password("right horse")
+			c := h.client()
+			for range 2 { // the password stays untried, for the next host too
+				_, err := c.Connect(t.Context(), target)
+				e := failure(t, err, sshexec.CauseAuthFailed)
+				assert.NotContains(t, e.Message, "password")
+				assert.Contains(t, e.Hint, "password: the server asks for something else")
+			}
+			s.stop()
+			assert.Equal(t, 2, asked)
+		})
+	}
+}
+
+// TestPasswordIsTheAnswerToOneQuestion: a code that is asked for after it, or
+// the same question again, is not answered.
+func TestPasswordIsTheAnswerToOneQuestion(t *testing.T) {
+	for _, second := range []string{"Verification code: ", "Password: "} {
+		t.Run(second, func(t *testing.T) {
+			s, h := startServer(t), newUser(t)
+			asked := 0
+			s.logIns(func(c *ssh.ServerConfig) {
+				c.PublicKeyCallback = nil
+				c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+					asked++
+					answers, err := ask("", "", []string{"Password: "}, []bool{false})
+					if err != nil || answers[0] != "right horse" {
+						t.Errorf("the first answer was %q, %v", answers, err)
+					}
+					if answers, err := ask("", "", []string{second}, []bool{false}); err == nil {
+						t.Errorf("the second answer was %q", answers)
+					}
+					return nil, errors.New("no code")
+				}
+			})
+			h.write("known_hosts", s.known())
+			target := s.target()
+			target.Password = password("right horse")
+			c := h.client()
+			_, err := c.Connect(t.Context(), target)
+			failure(t, err, sshexec.CauseAuthFailed)
+			_, err = c.Connect(t.Context(), target)
+			failure(t, err, sshexec.CauseNotTried)
+			s.stop()
+			assert.Equal(t, 1, asked)
+		})
+	}
+}
+
+// TestGate_PasswordWithoutAnAnswerIsNotPresentedAgain: a server that hangs up
+// on a password may have counted it.
+func TestGate_PasswordWithoutAnAnswerIsNotPresentedAgain(t *testing.T) {
 	s, h := startServer(t), newUser(t)
 	s.logIns(func(c *ssh.ServerConfig) {
 		c.PublicKeyCallback = nil
-		c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
-			if answers, err := ask("", "", []string{"Verification code: "}, []bool{true}); err == nil {
-				t.Errorf("the answer was %q", answers)
+		c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
+			s.passwords.Add(1)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, conn := range s.conns {
+				_ = conn.Close() // what it does to the client is the test
 			}
-			return nil, errors.New("no code")
+			return nil, nil
 		}
 	})
 	h.write("known_hosts", s.known())
 	target := s.target()
 	target.Password = password("right horse")
 	c := h.client()
-	for range 2 { // the password stays untried, for the next host too
-		_, err := c.Connect(t.Context(), target)
-		e := failure(t, err, sshexec.CauseAuthFailed)
-		assert.NotContains(t, e.Message, "password")
-		assert.Contains(t, e.Hint, "password: the server asks for something else")
-	}
+	_, err := c.Connect(t.Context(), target)
+	var e *sshexec.Error
+	require.ErrorAs(t, err, &e)
+	assert.NotEqual(t, sshexec.CauseNotTried, e.Cause)
+	_, err = c.Connect(t.Context(), target)
+	failure(t, err, sshexec.CauseNotTried)
+	assert.EqualValues(t, 1, s.passwords.Load())
 }
 
 func TestKeyThenPassword(t *testing.T) {
