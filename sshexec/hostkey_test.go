@@ -133,7 +133,7 @@ func TestHostKeyAliasAndOtherFiles(t *testing.T) {
 func TestHostCertificates(t *testing.T) {
 	authority, _ := ed25519Key(t)
 	host := ecdsaKey(t)
-	cert := func(change func(*ssh.Certificate)) ssh.Signer {
+	certificate := func(by ssh.Signer, change func(*ssh.Certificate)) *ssh.Certificate {
 		c := &ssh.Certificate{
 			Key: host.PublicKey(), CertType: ssh.HostCert, ValidPrincipals: []string{"127.0.0.1", "node"},
 			ValidAfter: uint64(time.Now().Add(-time.Hour).Unix()), ValidBefore: uint64(time.Now().Add(time.Hour).Unix()),
@@ -141,12 +141,25 @@ func TestHostCertificates(t *testing.T) {
 		if change != nil {
 			change(c)
 		}
-		require.NoError(t, c.SignCert(rand.Reader, authority))
-		signer, err := ssh.NewCertSigner(c, host)
+		require.NoError(t, c.SignCert(rand.Reader, by))
+		return c
+	}
+	cert := func(change func(*ssh.Certificate)) ssh.Signer {
+		signer, err := ssh.NewCertSigner(certificate(authority, change), host)
 		require.NoError(t, err)
 		return signer
 	}
 	ca := "@cert-authority " + line("[127.0.0.1]:*", authority.PublicKey())
+	// signed is a certificate of an RSA authority, made by one algorithm.
+	rsaAuthority, _ := rsaKey(t)
+	signed := func(algorithm string) ssh.Signer {
+		by, err := ssh.NewSignerWithAlgorithms(rsaAuthority.(ssh.AlgorithmSigner), []string{algorithm})
+		require.NoError(t, err)
+		signer, err := ssh.NewCertSigner(certificate(by, nil), host)
+		require.NoError(t, err)
+		return signer
+	}
+	rsaCA := "@cert-authority " + line("*", rsaAuthority.PublicKey())
 	tests := []struct {
 		name  string
 		cert  ssh.Signer
@@ -163,6 +176,8 @@ func TestHostCertificates(t *testing.T) {
 		{"expired", cert(func(c *ssh.Certificate) { c.ValidBefore = c.ValidAfter + 60 }), ca, nil, sshexec.CauseHostKeyMismatch},
 		{"another name", cert(func(c *ssh.Certificate) { c.ValidPrincipals = []string{"other"} }), ca, nil, sshexec.CauseHostKeyMismatch},
 		{"a user's certificate", cert(func(c *ssh.Certificate) { c.CertType = ssh.UserCert }), ca, nil, sshexec.CauseHostKeyMismatch},
+		{"signed with SHA-256", signed(ssh.KeyAlgoRSASHA256), rsaCA, nil, ""},
+		{"signed with SHA-1", signed(ssh.KeyAlgoRSA), rsaCA, nil, sshexec.CauseHostKeyMismatch},
 		{"authority revoked", cert(nil), ca + "@revoked " + line("*", authority.PublicKey()), nil, sshexec.CauseHostKeyRevoked},
 		{"key revoked", cert(nil), ca + "@revoked " + line("*", host.PublicKey()), nil, sshexec.CauseHostKeyRevoked},
 	}

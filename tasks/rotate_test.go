@@ -170,6 +170,24 @@ func TestT3_CanaryIsReadBack(t *testing.T) {
 	assert.NotContains(t, s.log(), "secrets")
 }
 
+// TestN15_CanaryThatHoldsItByNowIsNotRestarted: the plan is a minute old when
+// the answer comes, and another run may have been faster.
+func TestN15_CanaryThatHoldsItByNowIsNotRestarted(t *testing.T) {
+	s := newSite(t, 2)
+	s.run.Confirm = func(_ context.Context, plan RotationPlan) (bool, error) {
+		require.Equal(t, []string{"n2"}, plan.Canary)
+		content, err := dockerconfig.Merge([]byte(oldContent), []dockerconfig.Entry{{Key: registryA, User: "u", Password: secret.New(newPassword)}}, dockerconfig.Options{})
+		for _, path := range s.nodes[1].ConfigPaths {
+			err = errors.Join(err, os.WriteFile(path, content.Content, 0o600))
+		}
+		return true, err
+	}
+	report, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"n1": "changed", "n2": "ok"}, statusOf(report))
+	assert.Equal(t, []string{"secrets", "restart n1-node, new on: n1 n2", "ready n1 since 11"}, s.log())
+}
+
 func TestRestartNever(t *testing.T) {
 	s := newSite(t, 3)
 	s.run.Restart = false

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"html"
 	"log/slog"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -50,14 +52,24 @@ func TestTextEqualAndZero(t *testing.T) {
 }
 
 // TestO2_MaskLeavesShortWordsAlone: the password `changed` is masked where a
-// server echoes it, a short one is not searched for at all.
+// server echoes it, and a short one is not searched for at all, alone or in a
+// login: it would blot out half of a message and so give itself away.
 func TestO2_MaskLeavesShortWordsAlone(t *testing.T) {
-	m := secret.NewMasker(secret.New("on"))
-	assert.Equal(t, "connection reset", m.Mask("connection reset"))
+	for password, said := range map[string]string{
+		"changed": "host: the password [secret] is refused",
+		"change":  "host: the password [secret]d is refused",
+	} {
+		assert.Equal(t, said, secret.NewMasker(secret.New(password)).Mask("host: the password changed is refused"))
+	}
+	for text, password := range map[string]string{"connection reset": "on", "chang=1 changed=1": "chang", "": ""} {
+		assert.Equal(t, text, secret.NewMasker(secret.New(password)).Mask(text))
+	}
 }
 
 func TestMaskFindsEveryForm(t *testing.T) {
-	password := secret.New(`p"<ß> +/=#word`)
+	password := secret.New(`p"<ß> +/=#~~~???words`)
+	// In base64 it has characters that URLs replace, and padding.
+	require.Regexp(t, "[+/].*=$", base64.StdEncoding.EncodeToString([]byte(password.Reveal())))
 	m := secret.NewMasker(password, secret.Pair("lab|svc", password))
 	quoted, err := json.Marshal(password.Reveal())
 	require.NoError(t, err)
@@ -66,6 +78,12 @@ func TestMaskFindsEveryForm(t *testing.T) {
 		base64.StdEncoding.EncodeToString([]byte(password.Reveal())),
 		base64.StdEncoding.EncodeToString([]byte("lab|svc:" + password.Reveal())),
 		string(quoted[1 : len(quoted)-1]),
+		base64.RawStdEncoding.EncodeToString([]byte(password.Reveal())),
+		base64.URLEncoding.EncodeToString([]byte(password.Reveal())),
+		base64.RawURLEncoding.EncodeToString([]byte(password.Reveal())),
+		url.QueryEscape(password.Reveal()),
+		url.PathEscape(password.Reveal()),
+		html.EscapeString(password.Reveal()),
 	} {
 		assert.Equal(t, "<< "+secret.Redacted+" >>", m.Mask("<< "+form+" >>"))
 	}

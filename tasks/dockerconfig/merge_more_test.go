@@ -120,7 +120,9 @@ func TestR8_RefusesWhatReadersMisread(t *testing.T) {
 		require.ErrorContains(t, err, reason)
 		assert.NotContains(t, err.Error(), "c4nary")
 	}
-	_, err := dockerconfig.Merge(nil, []dockerconfig.Entry{entry("r.io", "a", "b"), entry("R.io", "a", "b")}, dockerconfig.Options{})
+	_, err := dockerconfig.Merge(nil, []dockerconfig.Entry{entry("r.io", "a", "b"), entry("R.io", "other", "b")}, dockerconfig.Options{})
+	require.ErrorContains(t, err, "two different logins")
+	_, err = dockerconfig.Merge(nil, []dockerconfig.Entry{entry("r.io", "a", "b"), entry("R.io", "a", "b")}, dockerconfig.Options{})
 	require.NoError(t, err, "one login listed twice is no conflict")
 }
 
@@ -146,7 +148,7 @@ func TestR14_AnyPassword(t *testing.T) {
 // TestR2_R4_R5_R10_Warnings: what in the file comes in our way.
 func TestR2_R4_R5_R10_Warnings(t *testing.T) {
 	const existing = `{"credsStore":"desktop","credHelpers":{"https://a.reg.io":"ecr-login","b.reg.io":"","other.io":"gcr"},
-		"auths":{"a.reg.io/team":{},"https://a.reg.io/other":{},"*.reg.io":{},"*.io":{},"x.other.io":{},"https://A.reg.io/v1/":{}}}`
+		"auths":{"a.reg.io/team":{},"https://a.reg.io/other":{},"*.reg.io":{},"*.io":{},"a.*":{},"*.*.*.io":{},"*.reg.io:5000":{},"x.other.io":{},"https://A.reg.io/v1/":{}}}`
 	entries := []dockerconfig.Entry{entry("a.reg.io", "u", "p"), entry("b.reg.io", "u", "p")}
 	for range 2 { // also when nothing is to be changed any more
 		r, err := dockerconfig.Merge([]byte(existing), entries, dockerconfig.Options{})
