@@ -59,6 +59,9 @@ type command struct {
 	// args is what follows the name in the usage line.
 	args    string
 	summary string
+	// verbs are the words of which the first argument is one; nil where it is
+	// something else.
+	verbs []string
 	// about is the help's text between usage and flags; examples follow.
 	about    string
 	examples []string
@@ -77,7 +80,7 @@ func commands() []command {
 		rotateCommand(), rollbackCommand(), removeCommand(), runsCommand(),
 		secretCommand(), pullerCommand(), pullSecretCommand(),
 		trustCommand(), inventoryCommand(),
-		versionCommand(), helpCommand(),
+		versionCommand(), completionCommand(), helpCommand(),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 func helpCommand() command {
 	return command{
-		name: "help", args: "[COMMAND|causes|exit-codes]",
+		name: "help", args: "[COMMAND|causes|exit-codes]", verbs: []string{"causes", "exit-codes"},
 		summary: "help for a command, the causes of failures, the exit codes",
 		run: func(_ context.Context, a *app, args []string) (*tasks.Report, error) {
 			return nil, a.showHelp(args)

@@ -13,8 +13,9 @@ import (
 func pullerCommand() command {
 	var f apiFlags
 	var to, in string
+	verbs := []string{"grant", "revoke"}
 	return command{
-		name: "puller", args: "grant|revoke --to PROJECT[:SERVICEACCOUNT] --in PROJECT",
+		name: "puller", args: "grant|revoke --to PROJECT[:SERVICEACCOUNT] --in PROJECT", verbs: verbs,
 		summary: "let a project's service accounts pull another project's images",
 		about: `
 Binds the role system:image-puller in the project that has the images, as 'oc
@@ -33,7 +34,7 @@ rules, or with -i through the first master.`,
 			f.add(fs, "2m", "a project or service account that is being made")
 		},
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
-			verb, err := verbOf("puller", args, "grant", "revoke")
+			verb, err := verbOf("puller", args, verbs...)
 			if err != nil {
 				return nil, err
 			}

@@ -33,8 +33,9 @@ type pullSecretFlags struct {
 
 func pullSecretCommand() command {
 	var f pullSecretFlags
+	verbs := []string{"get", "append", "set", "remove", "copies"}
 	return command{
-		name: "pull-secret", args: "get | append | set | remove HOST... | copies",
+		name: "pull-secret", args: "get | append | set | remove HOST... | copies", verbs: verbs,
 		summary: "the global pull secret of OpenShift 4, or a file in its place",
 		about: `
 get lists the logins of openshift-config/pull-secret without passwords; --raw gives
@@ -69,7 +70,7 @@ The API is reached by kubectl's rules, or with -i through the first master.`,
 			f.add(fs, "30m", "the machine-config pools")
 		},
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
-			verb, err := verbOf("pull-secret", args, "get", "append", "set", "remove", "copies")
+			verb, err := verbOf("pull-secret", args, verbs...)
 			if err != nil {
 				return nil, err
 			}

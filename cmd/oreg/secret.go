@@ -35,8 +35,9 @@ type secretFlags struct {
 
 func secretCommand() command {
 	var f secretFlags
+	verbs := []string{"create", "link", "unlink"}
 	return command{
-		name: "secret", args: "create [NAME] | link|unlink SERVICEACCOUNT NAME",
+		name: "secret", args: "create [NAME] | link|unlink SERVICEACCOUNT NAME", verbs: verbs,
 		ownLogin: true,
 		summary:  "make pull secrets in any namespace, and link them to service accounts",
 		about: `
@@ -61,7 +62,7 @@ as for kubectl; with -i the API is reached through the first master.`,
 		},
 		flags: func(_ *app, fs *flagSet) { f.define(fs) },
 		run: func(ctx context.Context, a *app, args []string) (*tasks.Report, error) {
-			verb, err := verbOf("secret", args, "create", "link", "unlink")
+			verb, err := verbOf("secret", args, verbs...)
 			if err != nil {
 				return nil, err
 			}
