@@ -124,7 +124,7 @@ func (a *app) main(ctx context.Context) exitCode {
 			return a.fail(ctx, err)
 		}
 	}
-	a.progress = newProgress(a.stderr, a.onTerminal, a.now)
+	a.progress = newProgress(a.stderr, a.drawable(), a.now)
 	closeLog, err := a.openLog()
 	if err != nil {
 		return a.fail(ctx, err)
@@ -244,13 +244,18 @@ func (a *app) say(kind, text string) {
 	fmt.Fprintf(out, "oreg: %s: %s\n", a.paint(kind), text)
 }
 
+// drawable says that stderr is a terminal that knows escape sequences.
+func (a *app) drawable() bool {
+	terminal, _ := a.lookupEnv("TERM")
+	return a.onTerminal && terminal != "dumb"
+}
+
 // paint colours the kind of a diagnostic: --color, and by itself on a
 // terminal unless NO_COLOR is set or the terminal is dumb.
 func (a *app) paint(kind string) string {
 	colour := map[string]string{"error": "31", "warning": "33", "hint": "36"}[kind]
-	terminal, _ := a.lookupEnv("TERM")
 	off, _ := a.lookupEnv("NO_COLOR")
-	byItself := a.onTerminal && off == "" && terminal != "dumb"
+	byItself := a.drawable() && off == ""
 	if colour == "" || a.color == "never" || (a.color != "always" && !byItself) {
 		return kind
 	}
