@@ -70,8 +70,8 @@ type Config struct {
 	SSHCommonArgs Setting[string]
 	SSHExtraArgs  Setting[string]
 
-	// HostKeyChecking is recorded so that a warning can name its place; oreg
-	// never switches host key checking off because of it.
+	// HostKeyChecking is recorded so that the caller's warning can name its
+	// place; oreg never switches host key checking off because of it.
 	HostKeyChecking Setting[bool]
 
 	// Taken are the settings in force, and Ignored what else was found, for -v.

@@ -302,10 +302,12 @@ func TestHostKeyCheckingIsRecordedAndNotFollowed(t *testing.T) {
 	c, _ := load(t, "[defaults]\nhost_key_checking = no\n")
 	assert.True(t, c.HostKeyChecking.Set)
 	assert.False(t, c.HostKeyChecking.Value)
-	assert.Contains(t, notes(c.Warnings), "ansible.cfg:2 [defaults] host_key_checking: not followed")
+	assert.Contains(t, c.HostKeyChecking.From, "ansible.cfg:2 [defaults] host_key_checking")
 	c, _ = load(t, "[ssh_connection]\nhost_key_checking = yes\n", "ANSIBLE_SSH_HOST_KEY_CHECKING=False")
-	assert.Contains(t, notes(c.Warnings), "ANSIBLE_SSH_HOST_KEY_CHECKING: not followed")
+	assert.Equal(t, "ANSIBLE_SSH_HOST_KEY_CHECKING", c.HostKeyChecking.From)
+	assert.False(t, c.HostKeyChecking.Value)
 	c, _ = load(t, "[ssh_connection]\nhost_key_checking = yes\n")
+	assert.True(t, c.HostKeyChecking.Value)
 	assert.Empty(t, c.Warnings)
 }
 

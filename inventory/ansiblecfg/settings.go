@@ -52,9 +52,6 @@ func (l *loader) takeAll() error {
 		take(l, &c.SSHExtraArgs, ssh("ssh_extra_args"), asText),
 		take(l, &c.HostKeyChecking, hostKeys, l.asBool),
 	)
-	if c.HostKeyChecking.Set && !c.HostKeyChecking.Value {
-		l.warn(c.HostKeyChecking.From, "not followed: oreg checks host keys unless --host-key-checking=off says otherwise")
-	}
 	for _, r := range readers() {
 		if text, ok := l.env(r.env); ok {
 			l.warnOfReading(r.env, r, text)
