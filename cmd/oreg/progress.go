@@ -112,9 +112,9 @@ func (p *liveProgress) end() {
 	if p.container == nil {
 		return
 	}
-	if !p.bar.Completed() {
-		p.bar.Abort(false)
-	}
+	// A bar that is complete stays as it is. It is not asked first, as its
+	// answer races with its own drawing (mpb 8.9.3).
+	p.bar.Abort(false)
 	p.container.Wait()
 	p.container, p.bar = nil, nil
 }
