@@ -179,13 +179,15 @@ func (r *reader) portWarning(host string, at Position, name string) {
 
 // oregCredential is the login for the registry of oreg_url.
 func (r *reader) oregCredential(ctx context.Context, hosts []*graph.Host, t oregTarget) *Credential {
+	before := len(r.problems)
 	user := r.agreed(ctx, hosts, "oreg_auth_user", true)
 	password := r.agreed(ctx, hosts, "oreg_auth_password", true)
+	unreadable := len(r.problems) > before // then nil is not "not set"
 	test := r.agreed(ctx, hosts, "oreg_test_login", true)
 	image := r.agreed(ctx, hosts, "oreg_test_image", true)
 	verify := r.agreed(ctx, hosts, "oreg_tls_verify", true)
 	switch {
-	case user == nil && password == nil:
+	case user == nil && password == nil, (user == nil || password == nil) && unreadable:
 		return nil
 	case user == nil:
 		r.fail(password.at(), "", "oreg_auth_password is set but oreg_auth_user is not")

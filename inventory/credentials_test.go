@@ -61,6 +61,9 @@ func TestI12_RegistryOfOreg(t *testing.T) {
 	}
 	assert.Contains(t, refusal(t, iniFile(withCredentials("oreg_auth_user=u"))), "hosts:6: oreg_auth_user is set but oreg_auth_password is not")
 	assert.Contains(t, refusal(t, iniFile(withCredentials("oreg_auth_password=p"))), "hosts:6: oreg_auth_password is set but oreg_auth_user is not")
+	unreadable := refusal(t, iniFile(withCredentials("oreg_auth_user=u\noreg_auth_password={{ nobody }}")))
+	assert.Contains(t, unreadable, `oreg_auth_password: "nobody" is undefined`)
+	assert.NotContains(t, unreadable, "oreg_auth_password is not", "it is set, only not readable")
 	_, err := load(t, iniFile(withCredentials(auth...))).Cluster(t.Context(), ClusterOptions{})
 	require.ErrorContains(t, err, "hosts:6: openshift_deployment_type is not set, so the registry of oreg_auth_user is not known "+
 		"(set it to openshift-enterprise or origin, or name a registry in oreg_url)")
