@@ -87,15 +87,31 @@ func (r *running) becomeUser() error {
 // notStarted explains why the nonce never came.
 func (r *running) notStarted(err error, presented bool, leave func(verdict)) error {
 	if errors.Is(err, errNoise) {
-		r.end(errKilled)
+		r.end(errNoise)
 	}
 	<-r.ended
 	if presented {
 		leave(refused)
 	}
+	switch reason := r.reason(); {
+	case errors.Is(reason, errNoise):
+		return &Error{
+			Cause: CauseCommandFailed, Err: reason,
+			Message: "the login shell prints without end: " + reason.Error(),
+			Hint:    "the account's profile must let commands run: try ssh with the command true by hand",
+		}
+	case errors.Is(reason, errSilent):
+		// Not transient: the connection is alive, as keepalives were answered,
+		// so what hangs is on the machine and would hang again, for as long.
+		return &Error{
+			Cause: CauseTimeout, Err: reason,
+			Message: fmt.Sprintf("the login shell did not start %s within %s", r.wanted(), r.silence),
+			Hint:    "does its profile ask a question, or hang on a dead mount? try ssh with the command true by hand",
+		}
+	}
 	var exit *ExitError
 	if !errors.As(r.err, &exit) && r.err != nil {
-		return r.err // time-out, interruption, connection
+		return r.err // interruption, connection
 	}
 	text := r.mask.Mask(r.clean())
 	if r.become == nil {
@@ -109,6 +125,14 @@ func (r *running) notStarted(err error, presented bool, leave func(verdict)) err
 		}
 	}
 	return sudoError(text, presented, r.err)
+}
+
+// wanted is what the login shell is to start.
+func (r *running) wanted() string {
+	if r.become != nil {
+		return "sudo and /bin/sh"
+	}
+	return "/bin/sh"
 }
 
 // sudoError classifies sudo's refusal by its text: there is no other sign, as

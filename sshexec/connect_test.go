@@ -210,7 +210,26 @@ func TestN7_SilentCommand(t *testing.T) {
 	// Before the first line, too.
 	s.runs(func(ssh.Channel, string) {})
 	_, err = connect(t, c, s.target()).Shell(t.Context())
-	failure(t, err, sshexec.CauseTimeout)
+	e = failure(t, err, sshexec.CauseTimeout)
+	assert.Contains(t, e.Message, "the login shell did not start /bin/sh within 300ms")
+	assert.Contains(t, e.Hint, "profile")
+	assert.False(t, e.Transient, "a profile that asks a question asks it again")
+}
+
+func TestN7_LoginShellPrintsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s, h := ready(t)
+	s.runs(func(c ssh.Channel, _ string) {
+		for {
+			if _, err := io.WriteString(c, "garbage\n"); err != nil {
+				return
+			}
+		}
+	})
+	_, err := connect(t, h.client(), s.target()).Shell(t.Context())
+	e := failure(t, err, sshexec.CauseCommandFailed)
+	assert.Contains(t, e.Message, "the login shell prints without end")
+	assert.NotEmpty(t, e.Hint)
 }
 
 func TestN7_ABusyCommandIsNotSilent(t *testing.T) {
