@@ -12,7 +12,6 @@ import (
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/pullsecret"
 	"oreg/tasks/secretfile"
-	"oreg/tasks/secrets"
 )
 
 // loginsVersion is the version of the JSON document of pull-secret get.
@@ -281,9 +280,13 @@ func (a *app) pullSecretCopies(ctx context.Context, f *pullSecretFlags) (*tasks.
 		return notReached(report, "", place.Namespace, place.Name, err)
 	}
 	defer api.close()
-	present, err := secrets.Logins(ctx, api, place.Job(secrets.Job{}))
-	if err != nil {
+	content, err := place.Read(ctx, api)
+	if err != nil { // a cluster without a pull secret has no copies of it: it is the wrong one
 		return notReached(report, "", place.Namespace, place.Name, err)
+	}
+	present, err := dockerconfig.Entries(content, dockerconfig.DockerConfigJSON)
+	if err != nil {
+		return nil, fmt.Errorf("secret %s/%s: %w", place.Namespace, place.Name, err)
 	}
 	copies, err := pullsecret.Copies(ctx, api, place, present)
 	if err != nil {
