@@ -45,6 +45,38 @@ func TestT6_RollbackOnFailure(t *testing.T) {
 	assert.True(t, record.Settled(), "there is nothing to continue")
 }
 
+// TestT6_OldLoginIsTriedBeforeItComesBack: one that is refused by now would cut
+// every node off, so nothing is put back, unless by force.
+func TestT6_OldLoginIsTriedBeforeItComesBack(t *testing.T) {
+	s := newSite(t, 2)
+	_, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	gone := &checks{live: validate.StatusInvalid}
+	undo := func(of string) *Undo {
+		run := *s.run.Run
+		run.SkipSecrets, run.Checker = true, liveChecks{gone}
+		return &Undo{Run: &run, Of: of, Files: s.run.Files}
+	}
+	report, err := undo(rotationRun).Rollback(t.Context())
+	var refused *CredentialsError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, []string{oldPassword}, gone.tried, "once, however many places have it")
+	assert.Empty(t, report.Hosts)
+	assert.Equal(t, []string{newPassword, newPassword}, []string{s.holds("n1"), s.holds("n2")})
+
+	_, err = undo("20260101T000000Z-0000").Rollback(t.Context())
+	var nothing *NothingToUndoError
+	require.ErrorAs(t, err, &nothing)
+
+	forced := undo(rotationRun)
+	forced.Force = true
+	report, err = forced.Rollback(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, Recap{Changed: 2}, report.Recap)
+	assert.Equal(t, []string{oldPassword, oldPassword}, []string{s.holds("n1"), s.holds("n2")})
+	assert.Len(t, gone.tried, 1)
+}
+
 // TestT6_RollbackOfACanary leaves the secrets alone, which never had a turn.
 func TestT6_RollbackOfACanary(t *testing.T) {
 	s := newSite(t, 3)
@@ -57,6 +89,31 @@ func TestT6_RollbackOfACanary(t *testing.T) {
 	assert.Equal(t, oldPassword, s.holds("n2"))
 	require.Len(t, report.Secrets, 1)
 	assert.Equal(t, StatusSkipped, report.Secrets[0].Status)
+}
+
+// TestT6_RollbackOfAContinuedRun undoes what the first attempt did too, also
+// where nothing was left to do.
+func TestT6_RollbackOfAContinuedRun(t *testing.T) {
+	s := newSite(t, 4)
+	s.api.stale = "n1"
+	_, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.run.Journal.Close())
+	record, err := journal.Read(s.folder, rotationRun)
+	require.NoError(t, err)
+	require.Equal(t, newPassword, s.holds("n2"), "the canary of the first attempt")
+	require.NotContains(t, unrestarted(&record), "n2")
+
+	s.api.stale = "n3" // which is the canary now
+	s.fresh(&record).RollbackOnFailure = true
+	report, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"n3"}, report.Rotation.Plan.Canary)
+	assert.True(t, report.Rotation.RolledBack)
+	for _, n := range s.nodes {
+		assert.Equal(t, oldPassword, s.holds(n.Name), n.Name)
+	}
+	assert.True(t, s.api.undone, "the first attempt wrote the secrets")
 }
 
 // TestT6_SecondRotateContinues: what the first attempt wrote and did not
@@ -264,6 +321,27 @@ func TestT1_EveryPlaceThatIsLeftIsNamed(t *testing.T) {
 	assert.Len(t, report.Rotation.StillOld, 2)
 	assert.False(t, report.Rotation.Safe)
 	assert.False(t, report.RotationAmiss(), "they were left out on purpose")
+}
+
+// TestT5_PoolsAreAccountedFor: the pools whose machines have not the new pull
+// secret are places with an old login, and so is what nobody can tell.
+func TestT5_PoolsAreAccountedFor(t *testing.T) {
+	s := newSite(t, 1)
+	s.api.drift = []SecretReport{
+		{Kind: KindPool, Name: "infra", Status: StatusUnchanged, Notes: []string{"infra: 2 of 2 machines updated"}},
+		{Kind: KindPool, Name: "worker", Status: StatusDrift, Notes: []string{"worker: 1 of 3 machines updated", "another password"}},
+		{Kind: KindPool, Name: "master", Status: StatusFailed, Error: &Failure{Cause: "api-unreachable", Message: "no answer"}},
+		{Kind: KindPool, Status: StatusSkipped, Notes: []string{"what the nodes have is not known"}},
+	}
+	report, err := s.run.Rotate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []OldPlace{
+		{Pool: "worker", State: PlaceOld, Why: "worker: 1 of 3 machines updated; another password"},
+		{Pool: "master", State: PlaceUnknown, Why: "no answer"},
+		{State: PlaceUnknown, Why: "what the nodes have is not known"},
+	}, report.Rotation.StillOld)
+	assert.False(t, report.Rotation.Safe)
+	assert.True(t, report.RotationAmiss())
 }
 
 func TestSerial(t *testing.T) {

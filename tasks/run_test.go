@@ -188,6 +188,36 @@ func TestLockedClusterIsLeftAlone(t *testing.T) {
 	assert.Equal(t, []string{"guard", "check", "place n1", "place n2", "place secrets"}, r.calls)
 }
 
+// probing adds what a node saw of the registry to the verdict on the login.
+type probing struct {
+	*recorder
+	probe validate.Result
+}
+
+func (p probing) Check(ctx context.Context, credentials []inventory.Credential, report func(validate.Result)) []validate.Result {
+	return append(p.recorder.Check(ctx, credentials, report), p.probe)
+}
+
+// TestN18_ANodeThatCannotBeAskedRefusesNoLogin: it is a host that could not be
+// reached; one that was asked and does not get through to the registry does.
+func TestN18_ANodeThatCannotBeAskedRefusesNoLogin(t *testing.T) {
+	for cause, refused := range map[validate.Cause]bool{validate.CauseNotTried: false, validate.CauseDNS: true} {
+		r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
+		run := newRun(r, credential("a"))
+		run.Checker = probing{r, validate.Result{Host: "a", From: "n2", Status: validate.StatusError, Cause: cause, Detail: "no way"}}
+		report, err := run.Validate(t.Context())
+		if refused {
+			var failed *tasks.CredentialsError
+			require.ErrorAs(t, err, &failed)
+			assert.Empty(t, report.Hosts)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, report.Hosts, 1)
+		assert.Equal(t, "n2 unreachable", report.Hosts[0].Name+" "+report.Hosts[0].Status)
+	}
+}
+
 func TestOnlyOneHalf(t *testing.T) {
 	r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
 	run := newRun(r, credential("a"))
@@ -265,6 +295,11 @@ func TestR13_DelegatedAddsTheTokenHost(t *testing.T) {
 	require.Len(t, entries, 2)
 	assert.Equal(t, "auth.example.com", entries[1].Key)
 	assert.Equal(t, "p-r.example.com", entries[1].Password.Reveal())
+
+	// A login goes to nobody whom the inventory does not name or delegate to.
+	entries = tasks.Entries([]inventory.Credential{credential("r.example.com")}, results)
+	require.Len(t, entries, 1)
+	assert.Equal(t, "r.example.com", entries[0].Key)
 
 	own := credential("auth.example.com")
 	entries = tasks.Entries([]inventory.Credential{delegated, own}, results)

@@ -179,6 +179,27 @@ func TestTakeover(t *testing.T) {
 	}
 }
 
+// TestReleaseDeletesWhatItRead: between the look and the deletion another run
+// may have taken the lock over, so both go together or not at all.
+func TestReleaseDeletesWhatItRead(t *testing.T) {
+	client := fake.NewClientset()
+	client.PrependReactor("create", "configmaps", func(a k8stesting.Action) (bool, runtime.Object, error) {
+		o := a.(k8stesting.CreateAction).GetObject().(*corev1.ConfigMap)
+		o.UID, o.ResourceVersion = "1-2-3", "7"
+		return false, nil, nil
+	})
+	l, err := acquire(t.Context(), client.CoreV1().ConfigMaps("openshift"), holder("mine", "here"), true)
+	require.NoError(t, err)
+	require.NoError(t, l.Release(t.Context()))
+	actions := client.Actions()
+	last, ok := actions[len(actions)-1].(k8stesting.DeleteAction)
+	require.True(t, ok, "%v", actions)
+	only := last.GetDeleteOptions().Preconditions
+	require.NotNil(t, only)
+	assert.Equal(t, "1-2-3", string(*only.UID))
+	assert.Equal(t, "7", *only.ResourceVersion)
+}
+
 // TestLostLockIsNoticed: one that slept too long sees that another has it, and
 // leaves that one's lock alone.
 func TestLostLockIsNoticed(t *testing.T) {

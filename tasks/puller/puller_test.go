@@ -119,6 +119,41 @@ func TestC10_BindingsAreNamedAsOcNamesThem(t *testing.T) {
 	assert.Equal(t, theirs.Subjects[1:], b.Subjects, "the other subject stays")
 }
 
+// TestC10_OtherRolesAreNone: a binding of another role, or of a role of the
+// project that has the same name, is no grant and is left alone; what is
+// deleted is the very binding that was read.
+func TestC10_OtherRolesAreNone(t *testing.T) {
+	g := Grant{From: "images", Project: "app", Account: "default"}
+	var others []runtime.Object
+	for name, role := range map[string]rbacv1.RoleRef{
+		"viewers": {APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
+		"ours":    {APIGroup: rbacv1.GroupName, Kind: "Role", Name: Role},
+	} {
+		others = append(others, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "images", Name: name}, RoleRef: role, Subjects: []rbacv1.Subject{g.subject()}})
+	}
+	client := cluster(t, others...)
+	r := Add(t.Context(), client, g)
+	require.NoError(t, r.Err)
+	assert.True(t, r.Changed)
+	assert.Equal(t, Role, r.Binding)
+	b, err := client.RbacV1().RoleBindings("images").Get(t.Context(), Role, metav1.GetOptions{})
+	require.NoError(t, err)
+	b.UID = "1-2-3"
+	require.NoError(t, client.Tracker().Update(rbacv1.SchemeGroupVersion.WithResource("rolebindings"), b, "images"))
+
+	client.ClearActions()
+	synctest.Test(t, func(t *testing.T) { r = Revoke(t.Context(), client, g) })
+	require.NoError(t, r.Err)
+	require.Equal(t, []string{"delete rolebindings"}, writes(client))
+	for _, a := range client.Actions() {
+		if a, ok := a.(clienttesting.DeleteAction); ok {
+			assert.Equal(t, Role, a.GetName())
+			require.NotNil(t, a.GetDeleteOptions().Preconditions)
+			assert.Equal(t, &b.UID, a.GetDeleteOptions().Preconditions.UID)
+		}
+	}
+}
+
 func TestC10_NothingIsWrittenWithoutTheRole(t *testing.T) {
 	client := fake.NewClientset()
 	r := Add(t.Context(), client, Grant{From: "images", Project: "app"})

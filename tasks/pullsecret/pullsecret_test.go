@@ -153,6 +153,26 @@ func TestT5_FollowEndsWithTheReason(t *testing.T) {
 	})
 }
 
+// TestT5_APoolIsDoneWhenAllOfItSaysSo: right after a change the conditions are
+// still those of before.
+func TestT5_APoolIsDoneWhenAllOfItSaysSo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pool *unstructured.Unstructured
+		done bool
+	}{
+		"done":                    {pool("w", "w-2", "w-2", 2, 2, "Updated"), true},
+		"not begun":               {pool("w", "w-2", "w-1", 2, 2, "Updated"), false},
+		"a machine is missing":    {pool("w", "w-2", "w-2", 2, 1, "Updated"), false},
+		"still updating":          {pool("w", "w-2", "w-2", 2, 2, "Updated", "Updating"), false},
+		"it does not say updated": {pool("w", "w-2", "w-2", 2, 2), false},
+	} {
+		pools, err := Pools(t.Context(), dynamicClient(tt.pool))
+		require.NoError(t, err)
+		require.Len(t, pools, 1)
+		assert.Equal(t, tt.done, pools[0].Done, name)
+	}
+}
+
 func TestFollowLeavesPausedPoolsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paused := pool("worker", "w-1", "w-1", 2, 2, "Updated")
@@ -206,6 +226,7 @@ func TestC14_CopiesWithAnotherValue(t *testing.T) {
 		secretOf("openshift-config", "pull-secret", `{"auths":{"quay.io":{"auth":"dTpw"}}}`),
 		secretOf("b", "stale", `{"auths":{"https://quay.io":{"auth":"dTpvbGQ="},"x.example.com":{"auth":"dTpw"}}}`),
 		secretOf("a", "same", `{"auths":{"quay.io":{"auth":"dTpw"}}}`),
+		secretOf("a", "user", `{"auths":{"quay.io":{"username":"other","password":"p"}}}`),
 		secretOf("a", "broken", `{"auths":{"quay.io":{"auth":"***"}}}`),
 	)
 	place := Place{Namespace: "openshift-config", Name: "pull-secret"}
@@ -213,5 +234,21 @@ func TestC14_CopiesWithAnotherValue(t *testing.T) {
 	require.NoError(t, err)
 	copies, err := Copies(t.Context(), client, place, logins)
 	require.NoError(t, err)
-	assert.Equal(t, []Copy{{Namespace: "b", Name: "stale", Hosts: []string{"https://quay.io"}}}, copies)
+	want := []Copy{{Namespace: "a", Name: "user", Hosts: []string{"quay.io"}}, {Namespace: "b", Name: "stale", Hosts: []string{"https://quay.io"}}}
+	assert.Equal(t, want, copies)
+
+	// The same in answers of one secret each.
+	listed, err := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	client.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		opts := a.(clienttesting.ListActionImpl).ListOptions
+		at := len(opts.Continue)
+		if opts.FieldSelector != "type="+string(corev1.SecretTypeDockerConfigJson) || at >= len(listed.Items) {
+			return true, &corev1.SecretList{}, nil
+		}
+		return true, &corev1.SecretList{ListMeta: metav1.ListMeta{Continue: opts.Continue + "x"}, Items: listed.Items[at : at+1]}, nil
+	})
+	copies, err = Copies(t.Context(), client, place, logins)
+	require.NoError(t, err)
+	assert.Equal(t, want, copies)
 }

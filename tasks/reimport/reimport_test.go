@@ -42,7 +42,7 @@ const streams = `
     tags: [{tag: a, conditions: [{type: ImportSuccess, status: "False"}]}, {tag: b, conditions: [{type: ImportSuccess, status: "False"}]}]
 - metadata: {namespace: openshift, name: fine}
   spec: {tags: [{name: a, from: {kind: DockerImage, name: "registry.example.com/a"}}]}
-  status: {tags: [{tag: a, items: [{image: "sha256:1"}]}]}
+  status: {tags: [{tag: a, items: [{image: "sha256:1"}], conditions: [{type: Scheduled, status: "False"}, {type: ImportSuccess, status: "True"}]}]}
 `
 
 func client(t *testing.T) *fake.FakeDynamicClient {
@@ -86,6 +86,33 @@ func TestC12_FailedOnOneOfOurRegistries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestC12_EveryPageIsLookedAt: a cluster with more streams than one answer
+// holds.
+func TestC12_EveryPageIsLookedAt(t *testing.T) {
+	c := client(t)
+	asked := 0 // the fake client keeps the place in the listing to itself
+	c.PrependReactor("list", "imagestreams", func(clienttesting.Action) (bool, runtime.Object, error) {
+		asked++
+		list := &unstructured.UnstructuredList{}
+		list.SetAPIVersion("image.openshift.io/v1")
+		list.SetKind("ImageStreamList")
+		name := "second"
+		if asked == 1 {
+			name = "first"
+			list.SetContinue("more")
+		}
+		o := unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"dockerImageRepository": "registry.example.com/" + name}}}
+		o.SetNamespace("openshift")
+		o.SetName(name)
+		list.Items = append(list.Items, o)
+		return true, list, nil
+	})
+	tags, err := Failed(t.Context(), c, "openshift", []string{"registry.example.com"}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"openshift/first", "openshift/second"}, names(tags))
+	assert.Equal(t, 2, asked)
 }
 
 func TestC12_OneImportForEachStream(t *testing.T) {

@@ -116,6 +116,11 @@ func TestC9_NothingIsReportedDoneThatWasNot(t *testing.T) {
 	var known *kube.Error
 	require.ErrorAs(t, result.Err, &known)
 	assert.Equal(t, kube.CauseNamespaceMissing, known.Cause)
+
+	// Taking a link away asks for no secret first.
+	result = Unlink(t.Context(), client, Request{Namespace: "nowhere", Account: "default", Secrets: []string{"there"}, Uses: BothUses()})
+	require.ErrorAs(t, result.Err, &known)
+	assert.Equal(t, kube.CauseNamespaceMissing, known.Cause)
 }
 
 func TestC9_ConflictIsRetriedWithTheNewAccount(t *testing.T) {
