@@ -110,7 +110,11 @@ func TestR12_Realms(t *testing.T) {
 		broken("silent", answers(hang), "timeout", 1),
 		broken("5xx for ever", answers(status(http.StatusBadGateway, "UNKNOWN")), "HTTP 502", 3),
 		broken("404", answers(http.NotFound), "HTTP 404", 1),
-		broken("garbage", answers(text("<html>log in</html>")), "no token", 1),
+		broken("garbage", answers(text("<html>log in</html>")), "no token (text/html)", 1),
+		broken("garbage of no type", answers(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Content-Type"] = nil
+			text("log in")(w, r)
+		}), "no token (of no stated type)", 1),
 		broken("no token in it", answers(text(`{"expires_in":60}`)), "without a usable token", 1),
 		broken("a token that no header can carry", answers(text(`{"token":"a\r\nX-Injected: 1"}`)), "without a usable token", 1),
 		broken("redirects elsewhere", func(f *fabric) {

@@ -168,7 +168,8 @@ func TestV8_NetworkFailures(t *testing.T) {
 			})
 		}, validate.CauseTimeout, atTheEnd("in the middle of its answer")),
 		none("closes at once", talks(func(net.Conn) {}), validate.CauseTLSOther, nil),
-		none("speaks SSH", talks(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2p1\r\n"); untilClosed(c) }), validate.CauseTLSOther, nil),
+		none("speaks SSH", talks(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2p1\r\n"); untilClosed(c) }), validate.CauseTLSOther,
+			func(t *testing.T, _ *fabric, r validate.Result) { assert.Contains(t, r.Hint, "check host and port") }),
 		none("speaks no HTTP", func(f *fabric) {
 			f.web(regAddr, func(w http.ResponseWriter, _ *http.Request) {
 				if c, _, err := http.NewResponseController(w).Hijack(); err == nil {

@@ -102,6 +102,7 @@ func classify(err error, host string, at phase, words func(string) string) *fail
 		if strings.HasPrefix(string(record.RecordHeader[:]), "HTTP/") {
 			return set(CausePlainHTTP, "%s speaks plain HTTP where TLS was expected", host)
 		}
+		f.hint = "check host and port: something else than a registry listens there"
 		return set(CauseTLSOther, "%s does not speak TLS", host)
 	case errors.As(err, &op) && op.Op == "remote error":
 		// crypto/tls reports the peer's alert so; with TLS 1.3 one about a

@@ -44,7 +44,11 @@ func (k *check) token(ctx context.Context, c challenge, scope string, presents b
 	}
 	var body transport.Token
 	if err := json.Unmarshal(a.body, &body); err != nil {
-		return "", "", k.realmFailure("answers with something that is no token (%s)", k.words(string(mediaTypeOf(a))))
+		kind := k.words(string(mediaTypeOf(a)))
+		if kind == "" {
+			kind = "of no stated type"
+		}
+		return "", "", k.realmFailure("answers with something that is no token (%s)", kind)
 	}
 	token = body.AccessToken
 	if token == "" {
