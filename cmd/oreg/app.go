@@ -67,6 +67,8 @@ type command struct {
 	examples []string
 	// ownLogin says that the command names a login with flags of its own.
 	ownLogin bool
+	// manyNamespaces says that -n may name several, with commas.
+	manyNamespaces bool
 	// flags defines the command's own flags; nil without any.
 	flags func(*app, *flagSet)
 	// run does it. A report is rendered also when an error comes with it.
@@ -117,6 +119,9 @@ func (a *app) main(ctx context.Context) exitCode {
 		return a.written(out, exitDone)
 	}
 	if err := a.options.validate(); err != nil {
+		return a.fail(ctx, err)
+	}
+	if err := a.validateNamespace(cmd.manyNamespaces); err != nil {
 		return a.fail(ctx, err)
 	}
 	if !cmd.ownLogin {

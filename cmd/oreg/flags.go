@@ -181,6 +181,24 @@ func (o *options) validate() error {
 	return nil
 }
 
+// validateNamespace refuses what can be no namespace, which the API would only
+// say after the nodes were done.
+func (o *options) validateNamespace(many bool) error {
+	names := []string{o.namespace}
+	if many {
+		names = words(o.namespace)
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if problems := validation.ValidateNamespaceName(name, false); len(problems) > 0 {
+			return &usageError{message: fmt.Sprintf("--namespace %q: expected one name of lower-case letters, digits and -", name)}
+		}
+	}
+	return nil
+}
+
 // validateLogin wants the flags of one login together.
 func (o *options) validateLogin() error {
 	switch {

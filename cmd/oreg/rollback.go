@@ -38,6 +38,9 @@ role bindings, new secrets) it is said what takes it back.`,
 			if err := noArguments("rollback", args); err != nil {
 				return nil, err
 			}
+			if a.given("run") && of == "" {
+				return nil, &usageError{message: "--run names no run", hint: "'oreg runs' lists them; leave --run out to undo the last one that changed something"}
+			}
 			if record, err := a.objectRun(of); record != nil || err != nil {
 				if err != nil {
 					return nil, err

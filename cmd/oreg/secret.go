@@ -38,7 +38,7 @@ func secretCommand() command {
 	verbs := []string{"create", "link", "unlink"}
 	return command{
 		name: "secret", args: "create [NAME] | link|unlink SERVICEACCOUNT NAME", verbs: verbs,
-		ownLogin: true,
+		ownLogin: true, manyNamespaces: true,
 		summary:  "make pull secrets in any namespace, and link them to service accounts",
 		about: `
 create makes the secret as 'kubectl create secret' would, of a file (config.json,
