@@ -39,7 +39,7 @@ func secretCommand() command {
 	return command{
 		name: "secret", args: "create [NAME] | link|unlink SERVICEACCOUNT NAME", verbs: verbs,
 		ownLogin: true, manyNamespaces: true,
-		summary:  "make pull secrets in any namespace, and link them to service accounts",
+		summary: "make pull secrets in any namespace, and link them to service accounts",
 		about: `
 create makes the secret as 'kubectl create secret' would, of a file (config.json,
 .dockercfg, or the manifest that the registry's service-account page offers; the
