@@ -2,9 +2,11 @@ package sshexec_test
 
 import (
 	"crypto/rand"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,6 +224,33 @@ func TestN2_AcceptNewWritesOnce(t *testing.T) {
 	assert.Equal(t, "no.end.of.line ssh-ed25519 AAAA\n"+s.known(), h.read("known_hosts"))
 	connect(t, h.client(), s.target())
 	assert.Equal(t, 1, strings.Count(h.read("known_hosts"), "[127.0.0.1]"))
+}
+
+// TestN2_AcceptNewWaitsForTheFile: another oreg that writes known_hosts at the
+// same time has it to itself, and what it wrote is not written again.
+func TestN2_AcceptNewWaitsForTheFile(t *testing.T) {
+	s := startServer(t)
+	h := newUser(t)
+	h.withKey()
+	h.write("known_hosts", "")
+	h.options.HostKeyChecking = sshexec.HostKeysAcceptNew
+	other, err := os.OpenFile(h.path("known_hosts"), os.O_RDWR|os.O_APPEND, 0)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX))
+	connected := make(chan error, 1)
+	go func() {
+		conn, err := h.client().Connect(t.Context(), s.target())
+		if err == nil {
+			err = conn.Close()
+		}
+		connected <- err
+	}()
+	assert.Never(t, func() bool { return h.read("known_hosts") != "" }, 300*time.Millisecond, 10*time.Millisecond)
+	_, err = other.WriteString(s.known())
+	require.NoError(t, err)
+	require.NoError(t, other.Close()) // gives the lock back
+	require.NoError(t, <-connected)
+	assert.Equal(t, s.known(), h.read("known_hosts"))
 }
 
 func TestAcceptNewHashesWhereToldTo(t *testing.T) {

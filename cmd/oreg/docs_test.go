@@ -46,7 +46,9 @@ func TestO4_CausesAreAClosedSet(t *testing.T) {
 		known[c.Cause] = false
 	}
 	for _, dir := range []string{"validate", "sshexec", "tasks/nodefile", "tasks/kube", "tasks"} {
-		for _, cause := range causeConstants(t, "../../"+dir) {
+		causes := causeConstants(t, "../../"+dir)
+		assert.NotEmpty(t, causes, dir)
+		for _, cause := range causes {
 			_, listed := known[cause]
 			assert.True(t, listed, "%s names the cause %q, which the table lacks", dir, cause)
 		}
