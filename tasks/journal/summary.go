@@ -48,7 +48,10 @@ func (r Record) Summary() Summary {
 	s := Summary{Run: r.Run, Command: start.Command, Of: start.Of, Started: start.Time,
 		Failed: r.Unsuccessful(), Inventory: start.Inventory}
 	if s.Failed == nil {
-		s.Failed = []string{}
+		s.Failed = []string{} // lists are lists in JSON, never null
+	}
+	if s.Inventory == nil {
+		s.Inventory = []string{}
 	}
 	for _, state := range r.Places() {
 		switch state {

@@ -116,6 +116,15 @@ func TestSummaryTellsHowARunEnded(t *testing.T) {
 	}
 }
 
+// TestSummaryHasNoNullLists: a run of pull-secret has neither hosts nor an
+// inventory, and scripts go through both.
+func TestSummaryHasNoNullLists(t *testing.T) {
+	s := write(t, journal.Line{Event: journal.EventStart, Command: "pull-secret append"}, end(0)).Summary()
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"failed":[],"inventory":[]`)
+}
+
 func TestSummaryCountsPlaces(t *testing.T) {
 	r := write(t, start("n1"),
 		before("/changed"), after("/changed", "updated"),
