@@ -184,7 +184,7 @@ func failedRow(node string, c inventory.Credential, err error) validate.Result {
 	r := validate.Result{
 		Host: c.Host, User: c.User, Source: c.Source, Image: c.Image, From: node,
 		Status: validate.StatusError, Login: validate.LoginUntested, Pull: validate.PullUntested,
-		Cause: validate.CauseNotTried, Detail: fmt.Sprintf("node %s: %v", node, err),
+		Cause: validate.CauseNotTried, Detail: fmt.Sprintf("node %s: %v", node, err), Unasked: err,
 	}
 	var connection *sshexec.Error
 	if errors.As(err, &connection) {

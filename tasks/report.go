@@ -47,6 +47,8 @@ type CredentialReport struct {
 	DurationMS int64  `json:"duration_ms"`
 	// Probe says that this is what a node saw without presenting the login.
 	Probe bool `json:"-"`
+	// Unasked is why the node could not be asked at all.
+	Unasked error `json:"-"`
 }
 
 // Failure is why a host, file or secret is not as wanted.

@@ -145,13 +145,9 @@ func unasked(rows []CredentialReport) []HostReport {
 	var hosts []HostReport
 	for _, row := range rows {
 		known := slices.ContainsFunc(hosts, func(h HostReport) bool { return h.Name == row.From })
-		if !row.Probe || known || row.Cause != string(validate.CauseNotTried) {
-			continue
+		if row.Probe && !known && row.Unasked != nil {
+			hosts = append(hosts, NewHostReport(row.From, row.Unasked))
 		}
-		h := NewHostReport(row.From, nil)
-		h.Status = StatusUnreachable
-		h.Error = &Failure{Cause: string(sshexec.CauseUnreachable), Message: row.Detail, Hint: row.Hint}
-		hosts = append(hosts, h)
 	}
 	return hosts
 }
@@ -245,7 +241,7 @@ func (r *Run) checkCredentials(ctx context.Context, report *Report, title string
 	refused := 0
 	for i, result := range results {
 		row := credentialReport(result)
-		row.Probe = i >= len(credentials)
+		row.Probe, row.Unasked = i >= len(credentials), result.Unasked
 		report.Credentials = append(report.Credentials, row)
 		for _, w := range result.Warnings {
 			r.Watch.Warn(w)

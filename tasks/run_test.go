@@ -11,6 +11,7 @@ import (
 
 	"oreg/inventory"
 	"oreg/inventory/secret"
+	"oreg/sshexec"
 	"oreg/tasks"
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/kubenode"
@@ -199,22 +200,33 @@ func (p probing) Check(ctx context.Context, credentials []inventory.Credential, 
 }
 
 // TestN18_ANodeThatCannotBeAskedRefusesNoLogin: it is a host that could not be
-// reached; one that was asked and does not get through to the registry does.
+// reached, with its own cause; one that was asked and does not get through to
+// the registry does.
 func TestN18_ANodeThatCannotBeAskedRefusesNoLogin(t *testing.T) {
-	for cause, refused := range map[validate.Cause]bool{validate.CauseNotTried: false, validate.CauseDNS: true} {
+	for name, c := range map[string]struct {
+		cause   validate.Cause
+		unasked error
+		want    string // status and cause of the host; empty: the login is refused
+	}{
+		"no route from the node":  {validate.CauseDNS, nil, ""},
+		"the node is down":        {validate.CauseNotTried, &sshexec.Error{Cause: sshexec.CauseRefused, Unreachable: true}, "unreachable, refused"},
+		"its host key is unknown": {validate.CauseNotTried, &sshexec.Error{Cause: sshexec.CauseHostKeyUnknown, Unreachable: true}, "unreachable, host-key-unknown"},
+		"a command failed on it":  {validate.CauseNotTried, &sshexec.Error{Cause: sshexec.CauseCommandFailed}, "failed, command-failed"},
+	} {
 		r := &recorder{results: []validate.Result{{Status: validate.StatusValid}}}
 		run := newRun(r, credential("a"))
-		run.Checker = probing{r, validate.Result{Host: "a", From: "n2", Status: validate.StatusError, Cause: cause, Detail: "no way"}}
+		run.Checker = probing{r, validate.Result{Host: "a", From: "n2", Status: validate.StatusError, Cause: c.cause, Detail: "no way", Unasked: c.unasked}}
 		report, err := run.Validate(t.Context())
-		if refused {
+		if c.want == "" {
 			var failed *tasks.CredentialsError
-			require.ErrorAs(t, err, &failed)
-			assert.Empty(t, report.Hosts)
+			require.ErrorAs(t, err, &failed, name)
+			assert.Empty(t, report.Hosts, name)
 			continue
 		}
-		require.NoError(t, err)
-		require.Len(t, report.Hosts, 1)
-		assert.Equal(t, "n2 unreachable", report.Hosts[0].Name+" "+report.Hosts[0].Status)
+		require.NoError(t, err, name)
+		require.Len(t, report.Hosts, 1, name)
+		host := report.Hosts[0]
+		assert.Equal(t, "n2 "+c.want, host.Name+" "+host.Status+", "+host.Error.Cause, name)
 	}
 }
 

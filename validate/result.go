@@ -93,4 +93,7 @@ type Result struct {
 	// Warnings stand beside the verdict (TLS verification off, plain HTTP, ...).
 	Warnings []string
 	Duration time.Duration
+	// Unasked is why the network of From could not be used at all; nil where
+	// something was asked.
+	Unasked error
 }
