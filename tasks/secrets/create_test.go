@@ -66,7 +66,10 @@ func TestC8_NamespacesBySelector(t *testing.T) {
 	named := func(name string, labels map[string]string) *corev1.Namespace {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 	}
-	client := fake.NewClientset(named("b", map[string]string{"team": "x"}), named("a", map[string]string{"team": "x"}), named("c", nil))
+	// One that is being deleted takes no new secret.
+	going := named("d", map[string]string{"team": "x"})
+	going.DeletionTimestamp, going.Finalizers = &metav1.Time{Time: time.Unix(0, 0)}, []string{"kubernetes"}
+	client := fake.NewClientset(named("b", map[string]string{"team": "x"}), named("a", map[string]string{"team": "x"}), named("c", nil), going)
 	names, err := Namespaces(t.Context(), client, "team=x")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "b"}, names)

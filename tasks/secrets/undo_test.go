@@ -48,13 +48,18 @@ func TestT6_RollbackRestoresByteForByte(t *testing.T) {
 	assert.Equal(t, StatusRestored, undone[0].Status)
 	assert.Empty(t, writes(client), "check writes nothing")
 
+	// What others have marked since stays.
+	marked := stored(t, client, DefaultName).DeepCopy()
+	marked.Labels["team"], marked.Annotations["theirs"] = "x", "2"
+	require.NoError(t, client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("secrets"), marked, DefaultNamespace))
+
 	undone = Rollback(t.Context(), client, backups, false, nil)
 	require.NoError(t, undone[0].Err)
 	assert.Equal(t, StatusRestored, undone[0].Status)
 	after := stored(t, client, DefaultName)
 	assert.Equal(t, content, string(after.Data[corev1.DockerConfigJsonKey]))
-	assert.Equal(t, before.Annotations, after.Annotations)
-	assert.Empty(t, after.Labels)
+	assert.Equal(t, map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "mine": "1", "theirs": "2"}, after.Annotations)
+	assert.Equal(t, map[string]string{"team": "x"}, after.Labels)
 
 	undone = Rollback(t.Context(), client, backups, false, nil)
 	assert.Equal(t, StatusUnchanged, undone[0].Status)
@@ -275,6 +280,37 @@ func TestT4_RemoveTakesARegistryOutOfEveryPlace(t *testing.T) {
 	assert.Equal(t, StatusUnchanged, results[0].Status)
 	assert.Contains(t, strings.Join(results[0].Notes, " "), "holds no login for registry.example.com")
 	assert.Empty(t, writes(client))
+}
+
+// TestO6_RemoveCheckWritesNothing, not to the backups either, of which one can
+// be rewritten and one cannot.
+func TestO6_RemoveCheckWritesNothing(t *testing.T) {
+	client := fake.NewClientset(dockerconfigjson(DefaultName, `{"auths":{"registry.example.com":{"auth":"dTpvbGQ="}}}`))
+	job := testJob()
+	job.Backup = true
+	results, _ := Ensure(t.Context(), client, job)
+	require.NoError(t, results[0].Err)
+	broken := record{Version: backupVersion, Run: laterRun, Name: "broken", Existed: true, Type: corev1.SecretTypeDockerConfigJson,
+		Data: map[string][]byte{corev1.DockerConfigJsonKey: []byte(`{"auths":{"x.example.com":{"auth":"***"}}}`)}}
+	require.NoError(t, client.Tracker().Add(backupObject(DefaultNamespace, "broken.oreg-later", broken)))
+	take := func(check bool) map[string]Status {
+		client.ClearActions()
+		job.Run, job.Check = laterRun, check
+		results, warnings := Remove(t.Context(), client, job, []string{registry})
+		assert.Empty(t, warnings)
+		statuses := map[string]Status{}
+		for _, r := range results {
+			require.NoError(t, r.Err)
+			statuses[r.Name] = r.Status
+		}
+		return statuses
+	}
+	want := map[string]Status{DefaultName: StatusUpdated, BackupName(DefaultName, testRun): StatusUpdated, "broken.oreg-later": StatusRemoved}
+	assert.Equal(t, want, take(true))
+	assert.Empty(t, writes(client))
+	assert.Equal(t, want, take(false))
+	assert.ElementsMatch(t, []string{"update secrets", "update secrets", "delete secrets"}, writes(client))
+	absent(t, client, "broken.oreg-later")
 }
 
 func TestT4_RemoveDeletesWhatHoldsNothingElse(t *testing.T) {
