@@ -16,11 +16,18 @@ import (
 func TestO4_ExitCodeOfHowARunEnded(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
-	host := func(status string) *tasks.Report {
-		r := &tasks.Report{Hosts: []tasks.HostReport{{Status: status}}}
+	report := func(secrets []string, hosts ...string) *tasks.Report {
+		r := &tasks.Report{}
+		for _, status := range secrets {
+			r.Secrets = append(r.Secrets, tasks.SecretReport{Status: status})
+		}
+		for _, status := range hosts {
+			r.Hosts = append(r.Hosts, tasks.HostReport{Status: status})
+		}
 		r.Finish()
 		return r
 	}
+	host := func(status string) *tasks.Report { return report(nil, status) }
 	for _, c := range []struct {
 		name   string
 		ctx    context.Context
@@ -31,6 +38,14 @@ func TestO4_ExitCodeOfHowARunEnded(t *testing.T) {
 		{"done", t.Context(), host(tasks.StatusChanged), nil, exitDone},
 		{"a host failed", t.Context(), host(tasks.StatusFailed), nil, exitFailed},
 		{"a host unreachable", t.Context(), host(tasks.StatusUnreachable), nil, exitUnreachable},
+		{"failed and unreachable", t.Context(), report(nil, tasks.StatusUnreachable, tasks.StatusFailed), nil, exitFailed},
+		{"a secret failed, a host unreachable", t.Context(), report([]string{tasks.StatusFailed}, tasks.StatusUnreachable), nil, exitFailed},
+		{"a secret drifted", t.Context(), report([]string{tasks.StatusUnchanged, tasks.StatusDrift}, tasks.StatusOK), nil, exitFailed},
+		{"a secret is missing", t.Context(), report([]string{tasks.StatusMissing}), nil, exitFailed},
+		{"a secret skipped", t.Context(), report([]string{tasks.StatusSkipped}, tasks.StatusOK), nil, exitDone},
+		{"a login refused, a host unreachable", t.Context(), report(nil, tasks.StatusUnreachable), &tasks.CredentialsError{Refused: 1, Checked: 2}, exitCredential},
+		{"interrupted after a failure", interrupted, report([]string{tasks.StatusFailed}, tasks.StatusFailed), context.Canceled, exitInterrupted},
+		{"interrupted when all was done", interrupted, report([]string{tasks.StatusCreated}, tasks.StatusChanged), nil, exitDone},
 		{"interrupted", interrupted, host(tasks.StatusSkipped), context.Canceled, exitInterrupted},
 		{"the lock was lost", t.Context(), host(tasks.StatusSkipped), fmt.Errorf("rotate: %w", clusterlock.ErrLost), exitFailed},
 		{"refused", t.Context(), nil, &tasks.CredentialsError{Refused: 1, Checked: 1}, exitCredential},
