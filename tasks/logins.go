@@ -50,7 +50,7 @@ func (p *placedLogin) at() string {
 func (l *logins) credentials(known []inventory.Credential, what string) (made []inventory.Credential, index []int, warnings []string) {
 	for i, p := range l.all {
 		if p.Token {
-			warnings = append(warnings, fmt.Sprintf("%s for %s holds a token in place of a password, which cannot be tried (%s)", what, p.Key, p.at()))
+			warnings = append(warnings, fmt.Sprintf("%s for %s holds a token in place of a password, which cannot be tried (%s)", what, dockerconfig.Shown(p.Key), p.at()))
 			continue
 		}
 		if p.User == "" && p.Password.IsZero() {
@@ -69,7 +69,7 @@ func (l *logins) credentials(known []inventory.Credential, what string) (made []
 		}
 		registry, err := inventory.ParseRegistryHost(p.Key)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s for the key %q cannot be tried: it %v", what, p.Key, err))
+			warnings = append(warnings, fmt.Sprintf("%s for the key %q cannot be tried: it %v", what, dockerconfig.Shown(p.Key), err))
 			continue
 		}
 		c := inventory.Credential{

@@ -246,7 +246,7 @@ func (a *app) renderLogins(place pullsecret.Place, found []dockerconfig.Found) e
 	}
 	logins := make([]login, 0, len(found))
 	for _, l := range found {
-		shown := login{Registry: l.Key, User: l.User, Password: "****"}
+		shown := login{Registry: dockerconfig.Shown(l.Key), User: l.User, Password: "****"}
 		if l.User == "" && l.Password.IsZero() {
 			shown.Password = ""
 		}

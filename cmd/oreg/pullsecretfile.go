@@ -132,7 +132,7 @@ func (e pullSecretEdit) fileSet(name string, present []byte) (fileChange, error)
 			allowed = allowed || dockerconfig.SameRegistry(h, host)
 		}
 		if !allowed {
-			lost = append(lost, host)
+			lost = append(lost, dockerconfig.Shown(host))
 		}
 	}
 	if len(lost) > 0 {

@@ -67,7 +67,7 @@ func Compare(existing []byte, entries []Entry, managed []string, form Form) []Dr
 		n := parseName(m.name)
 		ours := slices.ContainsFunc(managed, func(host string) bool { return parseName(host) == n })
 		if ours && !wanted(n) {
-			drifts = append(drifts, Drift{Kind: Leftover, Key: shown(m.name),
+			drifts = append(drifts, Drift{Kind: Leftover, Key: Shown(m.name),
 				Detail: "oreg wrote it once and nothing asks for it any more"})
 		}
 	}
@@ -84,7 +84,7 @@ func (f *file) compare(e Entry) []Drift {
 			continue
 		}
 		if m.name != key {
-			drifts = append(drifts, Drift{Kind: Shadowed, Key: shown(m.name),
+			drifts = append(drifts, Drift{Kind: Shadowed, Key: Shown(m.name),
 				Detail: "another spelling of " + key + ": a reader may present its login"})
 			continue
 		}
@@ -109,7 +109,7 @@ func (s stored) differs(e Entry) string {
 	case user == "" && password == "":
 		return "the entry holds no login"
 	case user != e.User:
-		return "another user: " + shown(user) + " instead of " + shown(e.User)
+		return "another user: " + Shown(user) + " instead of " + Shown(e.User)
 	case !secret.New(password).Equal(e.Password):
 		return "another password"
 	case s.Auth == "":
@@ -133,7 +133,7 @@ func Foreign(existing []byte, entries []Entry, managed []string, form Form) []st
 		known := slices.ContainsFunc(entries, func(e Entry) bool { return parseName(e.Key) == n }) ||
 			slices.ContainsFunc(managed, func(host string) bool { return parseName(host) == n })
 		if !known {
-			keys = append(keys, shown(m.name))
+			keys = append(keys, Shown(m.name))
 		}
 	}
 	return keys

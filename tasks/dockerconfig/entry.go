@@ -43,7 +43,7 @@ type EntryError struct {
 	Key, Reason string
 }
 
-func (e *EntryError) Error() string { return shown(e.Key) + ": " + e.Reason }
+func (e *EntryError) Error() string { return Shown(e.Key) + ": " + e.Reason }
 
 // check says why readers could not use the entry, or would read another login
 // out of it than was meant.

@@ -153,7 +153,7 @@ func (f *file) readSettings() {
 func (f *file) readEntries() {
 	for _, m := range f.entries().members {
 		if _, reason := parseEntry(m.value); reason != "" {
-			f.problems = append(f.problems, Problem{Key: shown(m.name), Reason: reason})
+			f.problems = append(f.problems, Problem{Key: Shown(m.name), Reason: reason})
 		}
 	}
 }
@@ -216,11 +216,11 @@ func (f *file) repair() []Note {
 		}
 		if e, ok := salvage(m.value); ok {
 			m.value = f.layout().write(e.fields(f.form))
-			note(shown(m.name), "rewritten in the form that every reader accepts: "+reason)
+			note(Shown(m.name), "rewritten in the form that every reader accepts: "+reason)
 			continue
 		}
 		gone[i] = true
-		note(shown(m.name), "removed: "+reason)
+		note(Shown(m.name), "removed: "+reason)
 	}
 	entries.drop(func(i int) bool { return gone[i] })
 	f.problems = nil

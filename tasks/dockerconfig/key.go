@@ -98,9 +98,9 @@ func (n name) covers(host string) bool {
 // maxShownKey bounds what a message shows of a key, in bytes.
 const maxShownKey = 200
 
-// shown is a key fit for a message: without a login that somebody may have
+// Shown is a key fit for a message: without a login that somebody may have
 // written into a URL, without control characters, not endless.
-func shown(key string) string {
+func Shown(key string) string {
 	if at := strings.LastIndexByte(key, '@'); at >= 0 {
 		scheme := ""
 		if i := strings.Index(key, "://"); i >= 0 && i < at {

@@ -160,7 +160,7 @@ func (f *file) put(e Entry) (notes []Note, changed bool) {
 		m := entries.members[i]
 		extra[i] = i != at[0]
 		if m.name != key {
-			notes = append(notes, Note{Kind: Replaced, Key: shown(m.name),
+			notes = append(notes, Note{Kind: Replaced, Key: Shown(m.name),
 				Text: "another spelling of " + key + ", replaced by it: a reader would have gone on presenting its login"})
 		}
 	}

@@ -8,7 +8,8 @@ import (
 
 // Found is an entry of a file as its readers understand it.
 type Found struct {
-	// Key is the key as it stands in the file.
+	// Key is the key as it stands in the file; a message takes [Shown] of it, as
+	// somebody may have written a login into it.
 	Key string
 	// User and Password are what is presented; both empty for an entry without
 	// a login, as credential helpers leave them.
@@ -97,16 +98,16 @@ func Diff(before, after []byte, form Form) []string {
 	for _, o := range was {
 		n, ok := find(is, o.Key)
 		if !ok {
-			lines = append(lines, "- "+shown(o.Key)+": user "+shown(o.User))
+			lines = append(lines, "- "+Shown(o.Key)+": user "+Shown(o.User))
 			continue
 		}
 		if text := o.changed(n); text != "" {
-			lines = append(lines, "~ "+shown(o.Key)+": "+text)
+			lines = append(lines, "~ "+Shown(o.Key)+": "+text)
 		}
 	}
 	for _, n := range is {
 		if _, ok := find(was, n.Key); !ok {
-			lines = append(lines, "+ "+shown(n.Key)+": user "+shown(n.User))
+			lines = append(lines, "+ "+Shown(n.Key)+": user "+Shown(n.User))
 		}
 	}
 	return lines
@@ -116,7 +117,7 @@ func Diff(before, after []byte, form Form) []string {
 func (e Found) changed(n Found) string {
 	var texts []string
 	if e.User != n.User {
-		texts = append(texts, "user "+shown(e.User)+" -> "+shown(n.User))
+		texts = append(texts, "user "+Shown(e.User)+" -> "+Shown(n.User))
 	}
 	if !e.Password.Equal(n.Password) {
 		texts = append(texts, "password changed")

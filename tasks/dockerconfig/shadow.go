@@ -14,7 +14,7 @@ func (f *file) shadows(entries []Entry) []Note {
 		notes = append(notes, f.scoped(n)...)
 		for _, m := range f.entries().members {
 			if parseName(m.name).covers(n.host) {
-				notes = append(notes, Note{Kind: Wildcard, Key: shown(m.name), Warning: true,
+				notes = append(notes, Note{Kind: Wildcard, Key: Shown(m.name), Warning: true,
 					Text: "the kubelet tries this login too when the one of " + Key(e.Key) + " is refused"})
 			}
 		}
@@ -29,7 +29,7 @@ func (f *file) scoped(n name) []Note {
 		other := parseName(m.name)
 		below, inside := strings.CutPrefix(other.path, n.path)
 		if other.host == n.host && inside && below != "" && (n.path == "" || below[0] == '/') {
-			notes = append(notes, Note{Kind: Scoped, Key: shown(m.name), Warning: true,
+			notes = append(notes, Note{Kind: Scoped, Key: Shown(m.name), Warning: true,
 				Text: "stays: the kubelet and CRI-O prefer this login for images below it"})
 		}
 	}
@@ -51,7 +51,7 @@ func (f *file) helpers(entries []Entry) []Note {
 		for _, h := range helpers.members {
 			for _, e := range entries {
 				if SameRegistry(h.name, e.Key) && h.value != `""` {
-					notes = append(notes, Note{Kind: Helper, Key: shown(h.name), Warning: true,
+					notes = append(notes, Note{Kind: Helper, Key: Shown(h.name), Warning: true,
 						Text: "credHelpers: docker, podman and CRI-O ask that helper and never see our entry"})
 				}
 			}

@@ -94,7 +94,7 @@ func stale(o corev1.Secret, logins []dockerconfig.Found) []string {
 	for _, l := range theirs {
 		for _, ours := range logins {
 			if dockerconfig.SameRegistry(l.Key, ours.Key) && (l.User != ours.User || !l.Password.Equal(ours.Password)) {
-				hosts = append(hosts, l.Key)
+				hosts = append(hosts, dockerconfig.Shown(l.Key))
 			}
 		}
 	}

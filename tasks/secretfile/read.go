@@ -88,11 +88,14 @@ func Read(name string, data []byte) (File, error) {
 	}
 	var without []string
 	for _, l := range logins {
+		if strings.Contains(l.Key, "@") {
+			return fail(nil, "write the registry as host or host:port", "the key %s holds a user or password: no reader finds such an entry", dockerconfig.Shown(l.Key))
+		}
 		switch {
 		case l.Token:
 			// Only the docker client can use one: it is carried along.
 		case l.User == "" || l.Password.IsZero():
-			without = append(without, l.Key)
+			without = append(without, dockerconfig.Shown(l.Key))
 		default:
 			f.Entries = append(f.Entries, dockerconfig.Entry{Key: l.Key, User: l.User, Password: l.Password})
 		}

@@ -46,6 +46,7 @@ func TestR10_ReadRefusesWhatHoldsNoLogin(t *testing.T) {
 		"C7 empty auths":       {`{"auths":{}}`, "no login"},
 		"C7 text":              {`my-password-1234`, "not JSON"},
 		"R9 malformed":         {`{"auths":{"a.example.com":{"auth":"bXktcGFzc3dvcmQ="}}}`, "a.example.com"},
+		"S1 login in a key":    {`{"auths":{"https://u:my-password@a.example.com":{"auth":"dTpw"}}}`, "the key https://...@a.example.com holds a user or password"},
 		"an opaque manifest":   {"apiVersion: v1\nkind: Secret\ntype: Opaque\ndata: {a: Yg==}\n", `type "Opaque"`},
 		"a manifest of nobody": {"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockercfg\n", `without ".dockercfg"`},
 	} {

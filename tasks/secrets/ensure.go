@@ -257,7 +257,7 @@ func judge(o corev1.Secret, wanted []dockerconfig.Entry) other {
 		result.installers = len(result.entries) > 0
 		for _, l := range logins {
 			if !slices.ContainsFunc(wanted, func(e dockerconfig.Entry) bool { return dockerconfig.SameRegistry(e.Key, l.Key) }) {
-				result.leftover = append(result.leftover, l.Key)
+				result.leftover = append(result.leftover, dockerconfig.Shown(l.Key))
 			}
 		}
 	}

@@ -182,3 +182,21 @@ func TestR8_AnEntryThatReadersMisreadIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestS1_KeysInASecretCarryNothingOut: what would be lost, and what the old
+// installer left, is told of by name.
+func TestS1_KeysInASecretCarryNothingOut(t *testing.T) {
+	const content = `{"auths":{"https://user:c4nary@gone.io":{"auth":"dTpw"},"registry.example.com":{"auth":"dTpw"}}}`
+	client := fake.NewClientset(dockerconfigjson(DefaultName, content), dockerconfigjson("o-a-0123456789abcdef0123456789abcdef", content))
+	job := testJob()
+	job.New = &Content{Type: corev1.SecretTypeDockerConfigJson, Data: []byte(`{"auths":{"registry.example.com":{"auth":"dTpw"}}}`)}
+	var lost *RemovalError
+	require.ErrorAs(t, Replace(t.Context(), client, job, nil).Err, &lost)
+	assert.Equal(t, []string{"https://...@gone.io"}, lost.Hosts)
+
+	results, warnings := Verify(t.Context(), client, testJob())
+	require.Len(t, results, 2)
+	text := fmt.Sprint(results, warnings)
+	assert.Contains(t, text, "https://...@gone.io: left by the old installer")
+	assert.NotContains(t, text, "c4nary")
+}

@@ -72,7 +72,7 @@ func (job Job) replacement(present *corev1.Secret, allowed []string) (plan, erro
 	var lost []string
 	for _, h := range had {
 		if !oneOf(h.Key, allowed) && !slices.ContainsFunc(wanted, func(w dockerconfig.Found) bool { return dockerconfig.SameRegistry(w.Key, h.Key) }) {
-			lost = append(lost, h.Key)
+			lost = append(lost, dockerconfig.Shown(h.Key))
 		}
 	}
 	if len(lost) > 0 {

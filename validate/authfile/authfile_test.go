@@ -114,6 +114,7 @@ func TestR10_WhatCannotBeChecked(t *testing.T) {
 		"unpadded":         {`{"auths":{` + good + `,"t.io":{"auth":"` + strings.TrimRight(auth("u", canary+"x"), "=") + `"}}}`, "no padding"},
 		"stale user":       {`{"auths":{` + good + `,"t.io":{"auth":"` + auth("new", "p") + `","username":"old","password":"` + canary + `"}}}`, "differs from auth"},
 		"echo's line end":  {`{"auths":{` + good + `,"t.io":{"auth":"` + auth("u", canary+"\n") + `"}}}`, "ends in a line break"},
+		"login in the key": {`{"auths":{` + good + `,"https://u:` + canary + `@t.io":{"auth":"` + auth("u", canary) + `"}}}`, `auths["https://...@t.io"]: the key holds a user or password`},
 		"two for one host": {`{"auths":{` + good + `,"https://good.io/v1/":{"auth":"` + auth("u", canary) + `"}}}`, "another login"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +150,7 @@ func TestR9_MalformedFiles(t *testing.T) {
 		"auth without colon":  {`{"auths":{"a.io":{"auth":"` + base64.StdEncoding.EncodeToString([]byte("c4narytoken")) + `"}}}`, "has no colon"},
 		"auth not text":       {`{"auths":{"a.io":{"auth":"` + base64.StdEncoding.EncodeToString([]byte("u:\xff\xfe")) + `"}}}`, "auth is not text"},
 		"empty user":          {`{"auths":{"a.io":{"auth":"` + auth("", canary) + `"}}}`, "user name is empty"},
+		"login in a bad key":  {`{"auths":{"https://u:` + canary + `@t.io":{"auth":"%"}}}`, `auths["https://...@t.io"]: auth is not`},
 		"empty key":           {`{"auths":{"https://":{"auth":"` + auth("u", canary) + `"}}}`, "names no registry"},
 		"other JSON":          {`{"password":"` + canary + `"}`, `key "password" is neither`},
 		"other manifest":      {"kind: ConfigMap\ndata:\n  x: " + canary + "\n", `kind "ConfigMap"; expected a Secret`},

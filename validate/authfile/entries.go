@@ -94,6 +94,10 @@ func (p *parser) entry(where string, m member, modern bool) {
 		p.problem("%s: the user name is empty", source)
 		return
 	}
+	if strings.Contains(m.key, "@") {
+		p.warn("%s: the key holds a user or password, expected host or host:port; no reader finds such an entry, and it is not checked", source)
+		return
+	}
 	p.forms(source, e)
 	host, scope := split(m.key)
 	if host == "" {

@@ -242,8 +242,16 @@ func place(data []byte, err error) string {
 	return ": not a JSON object; expected {\"auths\": {...}}"
 }
 
-// quoted makes a name from the file fit for a message.
+// quoted makes a name from the file fit for a message: without a login that
+// somebody may have written into a URL, and not endless.
 func quoted(s string) string {
+	if at := strings.LastIndexByte(s, '@'); at >= 0 {
+		scheme := ""
+		if i := strings.Index(s, "://"); i >= 0 && i < at {
+			scheme = s[:i+3]
+		}
+		s = scheme + "...@" + s[at+1:]
+	}
 	if runes := []rune(s); len(runes) > 100 {
 		s = string(runes[:100]) + "..."
 	}
