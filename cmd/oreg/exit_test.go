@@ -28,6 +28,12 @@ func TestO4_ExitCodeOfHowARunEnded(t *testing.T) {
 		return r
 	}
 	host := func(status string) *tasks.Report { return report(nil, status) }
+	// T1: no exit 0 while a place would go on with the old login.
+	rotation := func(r tasks.RotationReport) *tasks.Report {
+		done := host(tasks.StatusChanged)
+		done.Rotation = &r
+		return done
+	}
 	for _, c := range []struct {
 		name   string
 		ctx    context.Context
@@ -46,6 +52,10 @@ func TestO4_ExitCodeOfHowARunEnded(t *testing.T) {
 		{"a login refused, a host unreachable", t.Context(), report(nil, tasks.StatusUnreachable), &tasks.CredentialsError{Refused: 1, Checked: 2}, exitCredential},
 		{"interrupted after a failure", interrupted, report([]string{tasks.StatusFailed}, tasks.StatusFailed), context.Canceled, exitInterrupted},
 		{"interrupted when all was done", interrupted, report([]string{tasks.StatusCreated}, tasks.StatusChanged), nil, exitDone},
+		{"a rotation stopped", t.Context(), rotation(tasks.RotationReport{Stopped: "the canary failed"}), nil, exitFailed},
+		{"an old login is left at a node", t.Context(), rotation(tasks.RotationReport{StillOld: []tasks.OldPlace{{Node: "forgotten"}}}), nil, exitFailed},
+		{"an old login is left in a pool", t.Context(), rotation(tasks.RotationReport{StillOld: []tasks.OldPlace{{Pool: "worker"}}}), nil, exitFailed},
+		{"what was left out on purpose", t.Context(), rotation(tasks.RotationReport{StillOld: []tasks.OldPlace{{Why: "--limit"}}}), nil, exitDone},
 		{"interrupted", interrupted, host(tasks.StatusSkipped), context.Canceled, exitInterrupted},
 		{"the lock was lost", t.Context(), host(tasks.StatusSkipped), fmt.Errorf("rotate: %w", clusterlock.ErrLost), exitFailed},
 		{"refused", t.Context(), nil, &tasks.CredentialsError{Refused: 1, Checked: 1}, exitCredential},

@@ -188,6 +188,10 @@ func TestR9_BrokenConfig(t *testing.T) {
 		}
 		assert.Contains(t, read(t, outcome.Files[0].Backup), "bad.example.com")
 		assert.Empty(t, read(t, outcome.Files[1].Backup))
+
+		// Whatever a plan says, no reader takes an empty file.
+		assert.Equal(t, nodefile.CauseBrokenConfig, failure(t, apply(request(good), want("")).Files[0]).Cause)
+		assert.NotEmpty(t, read(t, good))
 	})
 }
 
@@ -232,6 +236,11 @@ func TestN16_Modes(t *testing.T) {
 		assert.Equal(t, fs.FileMode(0o600), mode(t, other))
 		assert.Equal(t, fs.FileMode(0o755), mode(t, filepath.Dir(other)))
 		assert.False(t, apply(request(loose, other, stranger), plan).Changed())
+		for _, odd := range []fs.FileMode{0o700, 0o620, 0o602, 0o604} {
+			require.NoError(t, os.Chmod(loose, odd))
+			assert.Equal(t, nodefile.Updated, apply(request(loose), plan).Files[0].Status, odd)
+			assert.Equal(t, fs.FileMode(0o600), mode(t, loose), odd)
+		}
 	})
 }
 
