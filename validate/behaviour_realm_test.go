@@ -208,6 +208,13 @@ func TestS3_Redirects(t *testing.T) {
 			status: failed, login: proven, pull: notAsked, cause: validate.CauseServerError, authenticated: 3, passwords: 3, also: untouched},
 		{name: "the image elsewhere, refused there", serve: elsewhere(basicWith(to("https://other.test/blob")), "https://", status(http.StatusForbidden, "DENIED")),
 			status: failed, login: proven, pull: notAsked, cause: validate.CauseServerError, authenticated: 3, passwords: 3, also: untouched},
+		{name: "the image elsewhere with a login", serve: elsewhere(basicWith(to("https://u:c4nary@other.test/blob")), "https://", manifests),
+			status: failed, login: proven, pull: notAsked, cause: validate.CauseNotARegistry, authenticated: 2, passwords: 2,
+			also: func(t *testing.T, f *fabric, r validate.Result) {
+				assert.Empty(t, f.stations["other.test:443"].seen())
+				assert.Contains(t, r.Detail, "redirects to other.test with a login in the address")
+				assert.NotContains(t, r.Detail, "c4nary")
+			}},
 		{name: "the image on another port", serve: func(f *fabric) {
 			f.web(regAddr, basicWith(to("https://reg.test:8443/blob")))
 			f.web("reg.test:8443", manifestOf("application/vnd.oci.image.manifest.v1+json", "", manifestBody))

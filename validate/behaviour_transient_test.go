@@ -140,7 +140,9 @@ func TestV8_NetworkFailures(t *testing.T) {
 			assert.Contains(t, r.Hint, "--from first-master")
 			assert.Zero(t, r.Duration, "not tried again")
 		}),
-		none("name server that does not answer", fails(&net.DNSError{Err: "i/o timeout", Name: regHost, IsTimeout: true}), validate.CauseDNS, nil),
+		none("name server that does not answer", fails(&net.DNSError{Err: "i/o timeout", Name: regHost, IsTimeout: true}), validate.CauseDNS, func(t *testing.T, _ *fabric, r validate.Result) {
+			assert.Contains(t, r.Detail, "could not be looked up", "nobody said that there is no such name")
+		}),
 		none("refused", fails(syscall.ECONNREFUSED), validate.CauseRefused, between(0, 0)),
 		none("no route", fails(syscall.EHOSTUNREACH), validate.CauseUnreachable, nil),
 		none("no network", fails(syscall.ENETUNREACH), validate.CauseUnreachable, nil),

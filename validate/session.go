@@ -152,7 +152,10 @@ func (s *session) attempt(ctx context.Context, r request, number int) (*answer, 
 			// The same server: it has the authorization already.
 		case r.elsewhere != nil:
 			return nil, r.elsewhere(next)
-		case next.Scheme != "https" || next.User != nil:
+		case next.User != nil:
+			return nil, &failure{cause: CauseNotARegistry, elsewhere: true,
+				detail: fmt.Sprintf("%s redirects to %s with a login in the address, which is not followed", r.url.Host, s.words(next.Host))}
+		case next.Scheme != "https":
 			return nil, &failure{cause: CausePlainHTTP, elsewhere: true,
 				detail: fmt.Sprintf("%s redirects to %s without TLS, which is not followed", r.url.Host, s.words(next.Host))}
 		default:
