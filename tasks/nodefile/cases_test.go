@@ -238,8 +238,8 @@ func TestN16_Modes(t *testing.T) {
 		assert.False(t, apply(request(loose, other, stranger), plan).Changed())
 		for _, odd := range []fs.FileMode{0o700, 0o620, 0o602, 0o604} {
 			require.NoError(t, os.Chmod(loose, odd))
-			assert.Equal(t, nodefile.Updated, apply(request(loose), plan).Files[0].Status, odd)
-			assert.Equal(t, fs.FileMode(0o600), mode(t, loose), odd)
+			assert.Equal(t, nodefile.Updated, apply(request(loose), plan).Files[0].Status, "%v", odd)
+			assert.Equal(t, fs.FileMode(0o600), mode(t, loose), "%v", odd)
 		}
 	})
 }
