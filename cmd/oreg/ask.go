@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -37,9 +38,13 @@ func (a *app) askSecret(ctx context.Context, what, hint string) (secret.Text, er
 		return secret.Text{}, &noTerminalError{what: what, hint: hint}
 	}
 	a.progress.close() // a live line would be drawn over the question
-	if _, err := fmt.Fprintf(tty, "%s: ", strings.TrimRight(what, ": ")); err != nil {
+	question := strings.TrimRight(what, ": ") + ": "
+	if _, err := io.WriteString(tty, question); err != nil {
 		return secret.Text{}, fmt.Errorf("ask for %s: %w", what, err)
 	}
+	continued := make(chan os.Signal, 1)
+	stop := notifyContinued(continued)
+	defer stop()
 	type reply struct {
 		text []byte
 		err  error
@@ -51,16 +56,37 @@ func (a *app) askSecret(ctx context.Context, what, hint string) (secret.Text, er
 		text, err := term.ReadPassword(fd)
 		replies <- reply{text, err}
 	}()
-	select {
-	case <-ctx.Done():
-		// The shell must not be left without its echo.
-		return secret.Text{}, errors.Join(ctx.Err(), term.Restore(fd, state))
-	case r := <-replies:
-		fmt.Fprintln(tty)
-		if r.err != nil {
-			return secret.Text{}, fmt.Errorf("ask for %s: %w", what, r.err)
+	// The shell that Ctrl-Z leads to sets the terminal to its own liking, so the
+	// echo must be switched off again when fg has us go on, or the password
+	// would be seen. The settings for that are those that ReadPassword makes.
+	var quiet *term.State
+	made := time.NewTicker(time.Millisecond)
+	defer made.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			// The shell must not be left without its echo.
+			return secret.Text{}, errors.Join(ctx.Err(), term.Restore(fd, state))
+		case <-made.C:
+			if now, err := term.GetState(fd); err == nil && *now != *state {
+				quiet = now
+				made.Stop()
+			}
+		case <-continued:
+			if quiet == nil {
+				continue
+			}
+			if err := term.Restore(fd, quiet); err != nil {
+				return secret.Text{}, fmt.Errorf("ask for %s: switch the echo off: %w", what, err)
+			}
+			_, _ = io.WriteString(tty, question) // asked already: a reminder
+		case r := <-replies:
+			fmt.Fprintln(tty)
+			if r.err != nil {
+				return secret.Text{}, fmt.Errorf("ask for %s: %w", what, r.err)
+			}
+			return secret.New(string(r.text)), nil
 		}
-		return secret.New(string(r.text)), nil
 	}
 }
 
