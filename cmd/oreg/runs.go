@@ -60,7 +60,10 @@ func (a *app) textRuns(runs []journal.Summary) error {
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "RUN\tCOMMAND\tSTARTED\tTOOK\tENDED\tCHANGED\tFAILED HOSTS")
 	for _, s := range runs {
-		command, took, ended := s.Command, "-", string(s.Ending)
+		command, started, took, ended := s.Command, "-", "-", string(s.Ending)
+		if !s.Started.IsZero() { // zero: not even the first line was written, on a full disk for example
+			started = s.Started.Local().Format(time.DateTime)
+		}
 		if s.Of != "" {
 			command += " of " + s.Of
 		}
@@ -75,7 +78,7 @@ func (a *app) textRuns(runs []journal.Summary) error {
 			changed += fmt.Sprintf(", %d unknown", s.Unknown)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Run, dash(command),
-			s.Started.Local().Format(time.DateTime), took, ended, changed, dash(strings.TrimSpace(ranges(s.Failed))))
+			started, took, ended, changed, dash(strings.TrimSpace(ranges(s.Failed))))
 	}
 	return table.Flush()
 }
