@@ -10,6 +10,7 @@ import (
 	"oreg/tasks/dockerconfig"
 	"oreg/tasks/nodefile"
 	"oreg/tasks/secrets"
+	"oreg/validate"
 )
 
 // Undo puts back what one run replaced, on nodes and in the cluster. All that
@@ -156,6 +157,12 @@ func (u *Undo) tryOld(ctx context.Context, report *Report, old *logins) error {
 		}
 	}
 	_, err := u.checkCredentials(ctx, report, "checking the old credentials", credentials)
+	for i, c := range report.Credentials {
+		if c.Cause == string(validate.CauseBadCredentials) {
+			// The check's own hint is about the inventory, where this login is not.
+			report.Credentials[i].Hint = "the registry accepts the old login no more, so that no node could pull with it: stay with the new one, have the old one made valid again, or put it back as it is with --force"
+		}
+	}
 	return err
 }
 
