@@ -177,13 +177,7 @@ func basicLike(w http.ResponseWriter, r *http.Request) {
 // look for them.
 func TestR11_CertsDirs(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
-	pemOf := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	ca := pemOf("CERTIFICATE", other.certificate.Raw)
-	client := other.issue(t, nil, "client")
-	clientPEM := pemOf("CERTIFICATE", client.Certificate[0])
-	key, err := x509.MarshalECPrivateKey(client.PrivateKey.(*ecdsa.PrivateKey))
-	require.NoError(t, err)
-	keyPEM := pemOf("EC PRIVATE KEY", key)
+	ca, clientPEM, keyPEM := other.files(t)
 	config := &tls.Config{Certificates: []tls.Certificate{other.issue(t, nil, regHost)}, ClientCAs: other.pool, ClientAuth: tls.RequireAndVerifyClientCert}
 	folder := func(files map[string][]byte) string {
 		dir := t.TempDir()
@@ -243,22 +237,44 @@ func TestR11_CertsDirs(t *testing.T) {
 	}
 }
 
+// files are what a certs.d folder holds: the authority, and a client's
+// certificate and key that it made.
+func (a *authority) files(t *testing.T) (ca, certificate, key []byte) {
+	t.Helper()
+	client := a.issue(t, nil, "client")
+	der, err := x509.MarshalECPrivateKey(client.PrivateKey.(*ecdsa.PrivateKey))
+	require.NoError(t, err)
+	pemOf := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	return pemOf("CERTIFICATE", a.certificate.Raw), pemOf("CERTIFICATE", client.Certificate[0]), pemOf("EC PRIVATE KEY", der)
+}
+
 // TestR11_CertsDirsOfRelatives: as docker does, the token server is trusted by
-// the registry's folder too, and Docker Hub by the name that users know.
+// the registry's folder too, as is where the registry sends for its images, and
+// Docker Hub by the name that users know.
 func TestR11_CertsDirsOfRelatives(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
 	dir := t.TempDir()
+	ca, certificate, key := other.files(t)
 	for _, host := range []string{regHost, "docker.io"} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, host), 0o700))
-		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.certificate.Raw})
-		require.NoError(t, os.WriteFile(filepath.Join(dir, host, "ca.crt"), ca, 0o600))
+		for name, data := range map[string][]byte{"ca.crt": ca, "client.cert": certificate, "client.key": key} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, host, name), data, 0o600))
+		}
 	}
 	options := func(o *validate.Options) { o.HostCertsDirs = []string{dir} }
 	of := func(host string) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{other.issue(t, nil, host)}}
 	}
 	inFabric(t, a, func(t *testing.T, f *fabric) {
-		f.http(regAddr, of(regHost), bearerWith(manifests))
+		storage := http.RedirectHandler("https://storage.test/blob", http.StatusTemporaryRedirect)
+		f.http(regAddr, of(regHost), bearerWith(storage.ServeHTTP))
+		presented := -1
+		asking := of("storage.test")
+		asking.ClientAuth = tls.RequestClientCert
+		f.http("storage.test:443", asking, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			presented = len(r.TLS.PeerCertificates)
+			manifestOf("application/vnd.oci.image.manifest.v1+json", "", manifestBody)(w, r)
+		}))
 		f.http(authAddr, of("auth.test"), http.HandlerFunc(tokens))
 		f.http("registry-1.docker.io:443", of("registry-1.docker.io"), http.HandlerFunc(basicRegistry))
 		for _, host := range []string{regHost, "docker.io"} {
@@ -266,5 +282,6 @@ func TestR11_CertsDirsOfRelatives(t *testing.T) {
 			assert.Equal(t, validate.StatusValid, r.Status, r.Detail)
 			assert.Equal(t, validate.PullProven, r.Pull, r.Detail)
 		}
+		assert.Zero(t, presented, "the client certificate is for the registry alone")
 	})
 }

@@ -124,7 +124,7 @@ func (s *session) proxyTLSDialer(via *url.URL) DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		roots, _, f := s.certificates(via)
+		roots, _, f := s.certificates([]string{via.Host}, nil)
 		if f != nil {
 			_ = conn.Close() // nothing was sent on it
 			return nil, f
@@ -166,7 +166,17 @@ func proxyStatus(via *url.URL, status int) *failure {
 // tlsConfig returns the settings for u's host. Verification is off only for
 // the registry's own host name, on any port, where tls_verify is false.
 func (s *session) tlsConfig(u *url.URL) (*tls.Config, *failure) {
-	roots, pairs, f := s.certificates(u)
+	own, others := []string{u.Host}, []string(nil)
+	switch {
+	case u.Host == s.base.Host && isDockerHub(s.host):
+		own = append(own, s.host)
+	case u.Host == s.base.Host:
+	case sameParty(u, s.realm):
+		own = append(own, s.base.Host)
+	default:
+		others = []string{s.base.Host}
+	}
+	roots, pairs, f := s.certificates(own, others)
 	if f != nil {
 		return nil, f
 	}
@@ -178,17 +188,20 @@ func (s *session) tlsConfig(u *url.URL) (*tls.Config, *failure) {
 	}, nil
 }
 
-// certificates returns what is trusted and presented for u's host: as docker
-// does, the token server's connection uses the registry's files as well.
-func (s *session) certificates(u *url.URL) (*x509.CertPool, []tls.Certificate, *failure) {
-	names := []string{u.Host}
-	if u.Host != s.base.Host && sameParty(u, s.realm) {
-		names = append(names, s.base.Host)
+// certificates returns what is trusted and what is presented: the folders of
+// the hosts own have both, those of others only authorities.
+//
+// As docker and skopeo do, the token server's connection uses the registry's
+// folder as well, and a redirect's target, where a registry may keep its
+// images, is trusted by the registry's authorities too; the registry's client
+// certificate stays with the two that may have the login.
+func (s *session) certificates(own, others []string) (*x509.CertPool, []tls.Certificate, *failure) {
+	files, err := s.checker.certFiles(s.origin, own)
+	if err == nil && len(others) > 0 {
+		var theirs certFiles
+		theirs, err = s.checker.certFiles(s.origin, others)
+		files.authorities = append(files.authorities, theirs.authorities...)
 	}
-	if isDockerHub(s.host) && u.Host == s.base.Host {
-		names = append(names, s.host)
-	}
-	files, err := s.checker.certFiles(s.origin, names)
 	if err != nil {
 		return nil, nil, &failure{cause: CauseTLSOther, detail: err.Error(),
 			hint: "put the CA as PEM into a *.crt file, and a client certificate and its key into files of the same name with .cert and .key"}
