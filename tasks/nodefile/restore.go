@@ -30,7 +30,7 @@ func (j *job) restore() {
 	}
 	f, b := j.present, j.present.Backup
 	if b == nil {
-		j.note("run %s wrote nothing here", j.req.RunID)
+		j.note("has no backup of run %s: it wrote nothing here, or that was put back already", j.req.RunID)
 		j.sweep()
 		return
 	}

@@ -97,6 +97,7 @@ func TestT6_Restore(t *testing.T) {
 
 		outcome = n.restore(req)
 		assert.False(t, outcome.Changed(), "a second rollback finds nothing to do")
+		assert.Contains(t, outcome.Files[0].Notes[0], "or that was put back already")
 	})
 }
 
