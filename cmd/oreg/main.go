@@ -38,6 +38,8 @@ type system struct {
 	userID    int
 	hostname  string
 	pid       int
+	// expect prepares the process for so many hosts.
+	expect func(hosts int)
 }
 
 func main() {
@@ -63,12 +65,14 @@ func mainExit() int {
 		hostname = "localhost" // only %l and %L of ssh_config want it
 	}
 	kube.Silence()
+	expect := func(hosts int) { collectLess(os.LookupEnv, hosts) }
+	expect(0)
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	return run(ctx, system{
 		args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, environ: os.Environ(), now: time.Now, random: rand.Reader,
-		dir: dir, home: home, userName: name, userID: os.Getuid(), hostname: hostname, pid: os.Getpid(),
+		dir: dir, home: home, userName: name, userID: os.Getuid(), hostname: hostname, pid: os.Getpid(), expect: expect,
 	})
 }
 

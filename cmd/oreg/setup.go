@@ -98,6 +98,7 @@ func (a *app) readCluster(ctx context.Context, nodes bool) (*inventory.Cluster, 
 	if err != nil {
 		return nil, err
 	}
+	a.expect(len(inv.Hosts()))
 	defaults, err := a.connectionDefaults(ctx, cfg)
 	if err != nil {
 		return nil, err
