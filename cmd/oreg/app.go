@@ -216,7 +216,7 @@ func hintOf(err error) string {
 	case errors.Is(err, clusterlock.ErrLost):
 		return "when the other run has ended, run the same command again; 'oreg verify' tells what is in place"
 	case errors.As(err, &nothing):
-		return "'oreg runs' lists the runs of this machine; a later run may have pruned the backups (--keep-backups)"
+		return "'oreg runs' lists the runs of this machine; a later run may have pruned the backups (--keep-backups), and one that only tightened modes made none"
 	case errors.As(err, &removal):
 		return allowRemoval(removal.Hosts)
 	case errors.As(err, &fileLoss):

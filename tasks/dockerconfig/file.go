@@ -99,6 +99,9 @@ func syntax(text []byte) string {
 	if !errors.As(err, &at) {
 		return "not JSON"
 	}
+	if bytes.HasPrefix(text, []byte("\ufeff")) {
+		return "not JSON: it begins with a byte order mark, as some editors of Windows write it"
+	}
 	upTo := text[:min(int(at.Offset), len(text))]
 	line := 1 + bytes.Count(upTo, []byte("\n"))
 	column := len(upTo) - (bytes.LastIndexByte(upTo, '\n') + 1)

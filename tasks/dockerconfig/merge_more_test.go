@@ -66,7 +66,7 @@ func TestR9_RefusesWhatAReaderRejects(t *testing.T) {
 		{name: "cut off", content: "{\"auths\":\n {\"r.io\":{\"auth\":\"c4nary", problem: "not JSON: it breaks off or goes wrong at line 2 column", repaired: "{"},
 		{name: "text behind", content: `{"auths":{}} {}`, problem: "not JSON: it breaks off or goes wrong at line 1 column 14", repaired: "{"},
 		{name: "a list", content: `[1]`, problem: "the top level is not a JSON object", repaired: "{"},
-		{name: "byte order mark", content: "\ufeff{}", problem: "not JSON", repaired: "{"},
+		{name: "byte order mark", content: "\ufeff{}", problem: "not JSON: it begins with a byte order mark", repaired: "{"},
 		{name: "too large", content: `{"x":"` + strings.Repeat("x", dockerconfig.MaxSize) + `"}`, problem: "larger than", repaired: "{"},
 	}
 	for _, tt := range tests {

@@ -86,6 +86,8 @@ func TestListIsInOrder(t *testing.T) {
 		require.NoError(t, j.Close())
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "notes.txt"), nil, 0o600))
+	// Neither is a journal, and to open a folder fails as a pipe would wait.
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "20261121T101502Z-bbbb.jsonl"), 0o700))
 	all, err := journal.List(folder)
 	require.NoError(t, err)
 	require.Len(t, all, 2)

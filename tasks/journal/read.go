@@ -111,7 +111,7 @@ func List(folder string) ([]Record, error) {
 	var records []Record
 	for _, e := range entries {
 		run, ours := strings.CutSuffix(e.Name(), ".jsonl")
-		if !ours || !ValidID(run) {
+		if !ours || !ValidID(run) || !e.Type().IsRegular() { // to open a pipe would wait for its writer
 			continue
 		}
 		r, err := Read(folder, run)
