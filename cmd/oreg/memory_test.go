@@ -21,7 +21,7 @@ func TestMemoryTarget(t *testing.T) {
 	unset := func(string) (string, bool) { return "", false }
 	for hosts, want := range map[int]int64{0: 144 << 20, 5000: 144 << 20, 6024: 176 << 20} {
 		collectLess(unset, hosts)
-		assert.Equal(t, want, debug.SetMemoryLimit(-1), hosts)
+		assert.Equal(t, want, debug.SetMemoryLimit(-1), "%d hosts", hosts)
 	}
 	assert.Equal(t, 400, debug.SetGCPercent(100))
 }
