@@ -8,6 +8,7 @@ import (
 	"oreg/inventory"
 	"oreg/sshexec"
 	"oreg/tasks/dockerconfig"
+	"oreg/tasks/journal"
 	"oreg/tasks/nodefile"
 	"oreg/tasks/secrets"
 	"oreg/validate"
@@ -15,11 +16,14 @@ import (
 
 // Undo puts back what one run replaced, on nodes and in the cluster. All that
 // it goes by stands beside the replaced files and secrets, so it needs no
-// journal of the run and works from any machine.
+// journal of the run and works from any machine; with one, it also knows of a
+// file whose backup is gone.
 type Undo struct {
 	*Run
-	// Of is the run to undo.
-	Of string
+	// Of is the run to undo, Written what it meant to write, as far as this
+	// machine's journal tells.
+	Of      string
+	Written map[journal.Place][]string
 	// Force puts the old logins back without trying them.
 	Force   bool
 	Files   *NodeFiles
@@ -85,7 +89,7 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if !u.SkipNodes {
-		u.nodes(ctx, report, "putting files back on the nodes", u.Files.restoring(u.Of))
+		u.nodes(ctx, report, "putting files back on the nodes", u.Files.restoring(u.Of, u.Written))
 	}
 	u.secrets(ctx, report, func(ctx context.Context) []SecretReport {
 		if unread != nil {
@@ -188,10 +192,13 @@ func (n *NodeFiles) read(ctx context.Context, node inventory.Node, run string) (
 }
 
 // restoring undoes on a node what a run wrote there.
-func (n *NodeFiles) restoring(run string) func(context.Context, inventory.Node) HostReport {
+func (n *NodeFiles) restoring(run string, written map[journal.Place][]string) func(context.Context, inventory.Node) HostReport {
 	return func(ctx context.Context, node inventory.Node) HostReport {
 		request := n.request(node)
-		request.RunID = run
+		request.RunID, request.Written = run, map[string][]string{}
+		for _, path := range request.Paths {
+			request.Written[path] = written[journal.Place{Host: node.Name, Path: path}]
+		}
 		return n.exchange(ctx, node, request, func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 			return nodefile.Restore(ctx, shell, request)
 		}, func(nodefile.FileResult, *FileReport) {})

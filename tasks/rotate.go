@@ -246,7 +246,7 @@ func (r *Rotation) undo(ctx context.Context, report *Report) {
 	r.undone = true
 	r.Watch.Stage("rolling back the nodes", len(wrote))
 	failed := 0
-	restore := r.Files.restoring(r.ID)
+	restore := r.Files.restoring(r.ID, nil)
 	sshexec.Each(ctx, wrote, sshexec.EachOptions{Forks: r.Forks}, restore,
 		func(n inventory.Node, cause error) HostReport { return NewHostReport(n.Name, sshexec.NotTried(cause)) },
 		func(_ int, undone HostReport) {

@@ -145,7 +145,7 @@ func TestT6_SecondRotateContinues(t *testing.T) {
 	assert.Equal(t, []string{"n3-node,", "n1-node,", "n4-node,"}, restarts)
 
 	for _, n := range s.nodes {
-		h := s.run.Files.restoring(rotationRun)(t.Context(), n)
+		h := s.run.Files.restoring(rotationRun, nil)(t.Context(), n)
 		require.Equal(t, StatusChanged, h.Status, "%+v", h.Error)
 		for _, path := range n.ConfigPaths {
 			content, err := os.ReadFile(path)

@@ -54,33 +54,35 @@ role bindings, new secrets) it is said what takes it back.`,
 			if err != nil {
 				return nil, err
 			}
-			if of, err = a.runToUndo(of, &s.platform4); err != nil {
+			undone, err := a.runToUndo(of, &s.platform4)
+			if err != nil {
 				return nil, err
 			}
 			if err := a.needNodes(cluster, s); err != nil {
 				return nil, err
 			}
-			run, closeRun, err := a.runOn(ctx, "rollback", cluster, s, of)
+			run, closeRun, err := a.runOn(ctx, "rollback", cluster, s, undone.Run)
 			if err != nil {
 				return nil, err
 			}
 			defer closeRun()
-			undo := &tasks.Undo{Run: run.Run, Of: of, Force: force, Files: run.files, Secrets: run.keeper, Confirm: a.confirm}
+			undo := &tasks.Undo{Run: run.Run, Of: undone.Run, Written: undone.Written(), Force: force, Files: run.files, Secrets: run.keeper, Confirm: a.confirm}
 			return undo.Rollback(ctx)
 		},
 	}
 }
 
 // runToUndo is the run that was named, or the last one with this inventory
-// that changed something and is not itself a rollback.
-func (a *app) runToUndo(named string, platform *platform4) (string, error) {
+// that changed something and is not itself a rollback. Of a run of another
+// machine only the id is known.
+func (a *app) runToUndo(named string, platform *platform4) (journal.Record, error) {
 	if named != "" && !tasks.ValidRunID(named) {
-		return "", &usageError{message: fmt.Sprintf("--run %q is not the id of a run: expected the form 20261121T101500Z-3f9c", named), hint: "'oreg runs' lists them"}
+		return journal.Record{}, &usageError{message: fmt.Sprintf("--run %q is not the id of a run: expected the form 20261121T101500Z-3f9c", named), hint: "'oreg runs' lists them"}
 	}
 	folder := a.runsFolder()
 	records, err := journal.List(folder)
 	if err != nil {
-		return "", &journalError{folder, err}
+		return journal.Record{}, &journalError{folder, err}
 	}
 	for _, r := range slices.Backward(records) {
 		s := r.Summary()
@@ -90,17 +92,17 @@ func (a *app) runToUndo(named string, platform *platform4) (string, error) {
 		case named != "" && r.Run != named:
 			continue
 		case s.Ending == journal.EndingRunning:
-			return "", &journalError{folder, fmt.Errorf("run %s: %w", r.Run, journal.ErrInUse)}
+			return journal.Record{}, &journalError{folder, fmt.Errorf("run %s: %w", r.Run, journal.ErrInUse)}
 		case s.Command == "remove":
-			return "", fmt.Errorf("run %s removed credentials and kept no copy of them, so it cannot be undone; put them back with oreg install, or name an earlier run with --run", r.Run)
+			return journal.Record{}, fmt.Errorf("run %s removed credentials and kept no copy of them, so it cannot be undone; put them back with oreg install, or name an earlier run with --run", r.Run)
 		}
 		a.say("note", fmt.Sprintf("undoing run %s (%s of %s, %s)", r.Run, s.Command, s.Started.Local().Format("2006-01-02 15:04:05"), s.Ending))
 		platform.as(r.Start().Platform)
-		return r.Run, nil
+		return r, nil
 	}
 	if named != "" {
-		return named, nil // of another machine
+		return journal.Record{Run: named}, nil // of another machine
 	}
-	return "", &usageError{message: "the journal in " + folder + " has no run with this inventory that changed something",
+	return journal.Record{}, &usageError{message: "the journal in " + folder + " has no run with this inventory that changed something",
 		hint: "name the run with --run ID: it stands in the secret's annotation oreg/run and in the names of the backups (config.json.oreg-ID)"}
 }

@@ -135,6 +135,19 @@ func (r Record) Places() map[Place]PlaceState {
 	return places
 }
 
+// Written are the digests of all that the run meant to write, by place: a place
+// that still has one of them has not been put back.
+func (r Record) Written() map[Place][]string {
+	written := map[Place][]string{}
+	for _, l := range r.Lines {
+		if l.Event == EventBefore && l.New != "" && l.New != l.Old {
+			at := Place{l.Host, l.Path, l.Namespace, l.Name}
+			written[at] = append(written[at], l.New)
+		}
+	}
+	return written
+}
+
 // changes says whether a status of the report means a change.
 func changes(status string) bool {
 	return slices.Contains([]string{"created", "updated", "removed", "restored"}, status)

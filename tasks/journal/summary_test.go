@@ -141,6 +141,14 @@ func TestSummaryCountsPlaces(t *testing.T) {
 	assert.False(t, r.SameInventory([]string{"/other"}))
 }
 
+func TestWrittenDigests(t *testing.T) {
+	line := func(old, young string) journal.Line {
+		return journal.Line{Event: journal.EventBefore, Host: "n1", Path: "/f", Old: old, New: young}
+	}
+	r := write(t, start("n1"), line("a", "b"), line("b", "c"), line("c", "c"), line("c", ""), after("/other", "created"))
+	assert.Equal(t, map[journal.Place][]string{{Host: "n1", Path: "/f"}: {"b", "c"}}, r.Written())
+}
+
 // TestOpenJournalIsRunning: a process id may be somebody else's by now, a lock
 // cannot.
 func TestOpenJournalIsRunning(t *testing.T) {

@@ -53,6 +53,10 @@ type Request struct {
 	// beside a file is to go, also where nothing else is done to it; nil keeps
 	// them.
 	Purge func(Present) bool
+	// Written are, by path, the digests of what the run to be undone meant to
+	// write, as far as that is known. [Restore] tells by it a file whose backup
+	// is gone from one that the run never wrote.
+	Written map[string][]string
 	// LockWait, Silence and Grace are [DefaultLockWait], [DefaultSilence] and
 	// [DefaultGrace] when 0. LockWait is counted in tenths of a second.
 	LockWait, Silence, Grace time.Duration

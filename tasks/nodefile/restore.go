@@ -29,6 +29,11 @@ func (j *job) restore() {
 		return
 	}
 	f, b := j.present, j.present.Backup
+	if b == nil && f.Exists && slices.Contains(j.req.Written[f.Path], f.SHA256) {
+		j.fail(&Error{Cause: sshexec.CauseCommandFailed, Message: fmt.Sprintf("%s is what run %s wrote, and the backup of what was there is gone: left alone", f.Path, j.req.RunID),
+			Hint: "install the wanted credential again instead"})
+		return
+	}
 	if b == nil {
 		j.note("has no backup of run %s: it wrote nothing here, or that was put back already", j.req.RunID)
 		j.sweep()

@@ -95,9 +95,32 @@ func TestT6_Restore(t *testing.T) {
 		assert.Equal(t, before, names(t, filepath.Dir(replaced)))
 		assert.Empty(t, names(t, root))
 
+		req.Written = map[string][]string{replaced: {found[0].SHA256}, created: {found[1].SHA256}}
 		outcome = n.restore(req)
 		assert.False(t, outcome.Changed(), "a second rollback finds nothing to do")
+		require.NoError(t, outcome.Files[0].Err)
 		assert.Contains(t, outcome.Files[0].Notes[0], "or that was put back already")
+	})
+}
+
+// TestT6_RestoreWithoutItsBackup: a file that still is what the run wrote is not
+// said to be put back.
+func TestT6_RestoreWithoutItsBackup(t *testing.T) {
+	eachNode(t, func(t *testing.T, n node) {
+		path, gone := home(t, "old"), home(t, "old")
+		req := request(path, gone)
+		req.KeepBackups = 0
+		written := n.apply(req, want("new")).Files[0].SHA256
+		require.NoError(t, os.RemoveAll(filepath.Dir(gone))) // installed anew
+		for _, f := range []string{path + ".oreg-" + run1, path + ".oreg-" + run1 + ".state"} {
+			require.NoError(t, os.RemoveAll(f))
+		}
+		req.Written = map[string][]string{path: {"another", written}, gone: {written}}
+		outcome := n.restore(req)
+		require.ErrorContains(t, outcome.Files[0].Err, "is what run "+run1+" wrote, and the backup of what was there is gone")
+		assert.Equal(t, "new", read(t, path))
+		require.NoError(t, outcome.Files[1].Err)
+		assert.NoFileExists(t, gone)
 	})
 }
 
