@@ -95,7 +95,8 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 		if unread != nil {
 			return []SecretReport{*unread}
 		}
-		return u.Secrets.Rollback(ctx, backups)
+		unkept := u.Secrets.unkept(ctx, u.Of, backups) // before the marks change
+		return append(u.Secrets.Rollback(ctx, backups), unkept...)
 	})
 	report.Finish()
 	return report, ended(ctx)

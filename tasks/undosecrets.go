@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"oreg/tasks/kube"
@@ -66,6 +67,29 @@ func (c *ClusterSecrets) unsuspected(ctx context.Context, client secrets.Client,
 		}
 	}
 	return backups
+}
+
+// unkept is a row for the secret where the run was the last to write it and its
+// backup is gone, so that it cannot be put back; else nil.
+func (c *ClusterSecrets) unkept(ctx context.Context, run string, backups []secrets.Backup) []SecretReport {
+	kept := func(b secrets.Backup) bool { return b.Namespace == c.Job.Namespace && b.Name == c.Job.Name }
+	if slices.ContainsFunc(backups, kept) || c.PullSecret != nil && c.PullSecret.Alone {
+		return nil
+	}
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil // the backups, read before, have said so
+	}
+	last, err := secrets.WrittenBy(ctx, client, c.Job)
+	switch {
+	case err != nil:
+		return []SecretReport{*c.failed(err)}
+	case last != run:
+		return nil
+	}
+	return []SecretReport{*c.failed(&kube.Error{Cause: kube.CauseConflict,
+		Message: "it is what run " + run + " wrote, and the backup of what was there is gone: left alone",
+		Hint:    "install the wanted credential again instead"})}
 }
 
 // Rollback puts back what the backups hold. A secret that was changed since

@@ -108,6 +108,16 @@ func Logins(ctx context.Context, client Client, job Job) ([]dockerconfig.Found, 
 	return logins, nil
 }
 
+// WrittenBy is the run that wrote the secret last; empty for one that does not
+// exist or that oreg never wrote.
+func WrittenBy(ctx context.Context, client Client, job Job) (string, error) {
+	present, err := store{client: client, mask: job.Mask}.get(ctx, job.Namespace, job.Name)
+	if err != nil || present == nil {
+		return "", err
+	}
+	return present.Annotations[RunAnnotation], nil
+}
+
 // Managed are the registries that oreg once wrote into the secret, sorted; none
 // for one that does not exist.
 func Managed(ctx context.Context, client Client, job Job) ([]string, error) {
