@@ -77,3 +77,18 @@ func (m *Masker) Mask(s string) string {
 	}
 	return m.replacer.Replace(s)
 }
+
+// WithoutLogin is an address fit for a message: what stands before its last @,
+// where somebody may have written user and password, is "...".
+func WithoutLogin(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return address
+	}
+	for _, scheme := range []string{"https://", "http://"} { // anything else may be part of a password
+		if strings.HasPrefix(address, scheme) {
+			return scheme + "...@" + address[at+1:]
+		}
+	}
+	return "...@" + address[at+1:]
+}

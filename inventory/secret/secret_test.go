@@ -90,3 +90,16 @@ func TestMaskFindsEveryForm(t *testing.T) {
 	var none *secret.Masker
 	assert.Equal(t, "as it is", none.Mask("as it is"))
 }
+
+func TestS1_AddressWithoutLogin(t *testing.T) {
+	for address, want := range map[string]string{
+		"":                              "",
+		"r.example.com:5000/team":       "r.example.com:5000/team",
+		"https://r.example.com/v1/":     "https://r.example.com/v1/",
+		"u:c4nary@r.example.com":        "...@r.example.com",
+		"https://u:c4@nary@r.example/x": "https://...@r.example/x",
+		"u:c4nary://x@r.example.com":    "...@r.example.com",
+	} {
+		assert.Equal(t, want, secret.WithoutLogin(address), address)
+	}
+}

@@ -1,6 +1,7 @@
 package dockerconfig
 
 import (
+	"oreg/inventory/secret"
 	"path"
 	"strings"
 	"unicode"
@@ -101,13 +102,7 @@ const maxShownKey = 200
 // Shown is a key fit for a message: without a login that somebody may have
 // written into a URL, without control characters, not endless.
 func Shown(key string) string {
-	if at := strings.LastIndexByte(key, '@'); at >= 0 {
-		scheme := ""
-		if i := strings.Index(key, "://"); i >= 0 && i < at {
-			scheme = key[:i+3]
-		}
-		key = scheme + "...@" + key[at+1:]
-	}
+	key = secret.WithoutLogin(key)
 	key = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '?'

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"oreg/inventory"
+	"oreg/inventory/secret"
 )
 
 // DefaultImage is the path and tag of the image that is asked for where a file
@@ -245,13 +246,7 @@ func place(data []byte, err error) string {
 // quoted makes a name from the file fit for a message: without a login that
 // somebody may have written into a URL, and not endless.
 func quoted(s string) string {
-	if at := strings.LastIndexByte(s, '@'); at >= 0 {
-		scheme := ""
-		if i := strings.Index(s, "://"); i >= 0 && i < at {
-			scheme = s[:i+3]
-		}
-		s = scheme + "...@" + s[at+1:]
-	}
+	s = secret.WithoutLogin(s)
 	if runes := []rune(s); len(runes) > 100 {
 		s = string(runes[:100]) + "..."
 	}
