@@ -12,6 +12,17 @@ import (
 	"oreg/sshexec"
 )
 
+// questions lets nobody in, whatever the answers to what ask asks.
+func questions(s *server, ask func(ssh.KeyboardInteractiveChallenge)) {
+	s.logIns(func(c *ssh.ServerConfig) {
+		c.PublicKeyCallback = nil
+		c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			ask(challenge)
+			return nil, errors.New("no code")
+		}
+	})
+}
+
 // passwordOnly takes one password, by the named method.
 func passwordOnly(s *server, method, right string) {
 	s.logIns(func(c *ssh.ServerConfig) {
@@ -75,14 +86,10 @@ func TestOneTimeCodeIsNotAnsweredWithThePassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, h := startServer(t), newUser(t)
 			asked := 0
-			s.logIns(func(c *ssh.ServerConfig) {
-				c.PublicKeyCallback = nil
-				c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
-					asked++
-					if answers, err := ask("", "", round.questions, round.echos); err == nil {
-						t.Errorf("the answer was %q", answers)
-					}
-					return nil, errors.New("no code")
+			questions(s, func(ask ssh.KeyboardInteractiveChallenge) {
+				asked++
+				if answers, err := ask("", "", round.questions, round.echos); err == nil {
+					t.Errorf("the answer was %q", answers)
 				}
 			})
 			h.write("known_hosts", s.known())
@@ -108,18 +115,14 @@ func TestPasswordIsTheAnswerToOneQuestion(t *testing.T) {
 		t.Run(second, func(t *testing.T) {
 			s, h := startServer(t), newUser(t)
 			asked := 0
-			s.logIns(func(c *ssh.ServerConfig) {
-				c.PublicKeyCallback = nil
-				c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
-					asked++
-					answers, err := ask("", "", []string{"Password: "}, []bool{false})
-					if err != nil || answers[0] != "right horse" {
-						t.Errorf("the first answer was %q, %v", answers, err)
-					}
-					if answers, err := ask("", "", []string{second}, []bool{false}); err == nil {
-						t.Errorf("the second answer was %q", answers)
-					}
-					return nil, errors.New("no code")
+			questions(s, func(ask ssh.KeyboardInteractiveChallenge) {
+				asked++
+				answers, err := ask("", "", []string{"Password: "}, []bool{false})
+				if err != nil || answers[0] != "right horse" {
+					t.Errorf("the first answer was %q, %v", answers, err)
+				}
+				if answers, err := ask("", "", []string{second}, []bool{false}); err == nil {
+					t.Errorf("the second answer was %q", answers)
 				}
 			})
 			h.write("known_hosts", s.known())

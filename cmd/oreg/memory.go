@@ -1,8 +1,6 @@
 package main
 
-import (
-	"runtime/debug"
-)
+import "runtime/debug"
 
 // What a run may hold in memory, in bytes, before garbage is collected for
 // its own sake: together with the program itself less than the 200 MB that

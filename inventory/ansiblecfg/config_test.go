@@ -333,14 +333,14 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	opts := ansiblecfg.Options{Dir: "/work", Home: "/home/u", Env: func(name string) (string, bool) {
+	opts := ansiblecfg.Options{Dir: "/site", Home: "/home/u", Env: func(name string) (string, bool) {
 		v, ok := map[string]string{"A": "x", "B": "$A", "E": ""}[name]
 		return v, ok
 	}}
 	for in, want := range map[string]string{
-		"a": "/work/a", "../a": "/a", "/a//b/./c": "/a/b/c", "~": "/home/u", "~/a": "/home/u/a", "~no-such-user/a": "/work/~no-such-user/a",
-		"~root/a": "/root/a", "$A/${A}": "/work/x/x", "$B": "/work/$A", "$C": "/work/$C", "${C": "/work/${C", "a$": "/work/a$", "a$E/b": "/work/a/b", "": "/work", "${}": "/work/${}",
-		"$A$A": "/work/xx", "$Aé": "/work/xé",
+		"a": "/site/a", "../a": "/a", "/a//b/./c": "/a/b/c", "~": "/home/u", "~/a": "/home/u/a", "~no-such-user/a": "/site/~no-such-user/a",
+		"~root/a": "/root/a", "$A/${A}": "/site/x/x", "$B": "/site/$A", "$C": "/site/$C", "${C": "/site/${C", "a$": "/site/a$", "a$E/b": "/site/a/b", "": "/site", "${}": "/site/${}",
+		"$A$A": "/site/xx", "$Aé": "/site/xé",
 	} {
 		assert.Equal(t, want, opts.Path(in), in)
 	}

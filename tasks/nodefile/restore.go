@@ -15,8 +15,10 @@ import (
 // them. The backup goes with it, so that a second Restore finds nothing to do.
 //
 // A file that is no longer what the run wrote is left alone: Failed, with the
-// cause changed-underneath. Where the run wrote nothing, or it is undone
-// already, the file is Unchanged. A mode that was only tightened stays so.
+// cause changed-underneath; so is one that is what the run wrote, as
+// [Request.Written] tells, and whose backup is gone, with the cause
+// command-failed. Where the run wrote nothing, or it is undone already, the file
+// is Unchanged. A mode that was only tightened stays so.
 //
 // It ends the process. Errors are as with [Apply].
 func Restore(ctx context.Context, p *sshexec.Process, req Request) (Outcome, error) {
