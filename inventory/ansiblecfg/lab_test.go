@@ -5,14 +5,12 @@ package ansiblecfg_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,9 +103,7 @@ func TestLabRandomAgainstAnsible(t *testing.T) {
 	m := newMachine(t)
 	m.env["HOME"] = m.home
 	o := oracle.Start(t, "testdata/oracle.py")
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := oracle.Random(t)
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	for n := range 1500 {
 		var b strings.Builder
@@ -137,7 +133,7 @@ func TestLabRandomAgainstAnsible(t *testing.T) {
 		file := m.write(t, filepath.Join(m.dir, "ansible.cfg"), b.String())
 		compare(t, o, m, file, fmt.Sprintf("%d: %q", n, b.String()))
 		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+			t.FailNow()
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestEval(t *testing.T) {
 	tests := []struct{ src, json string }{
 		{"5", "5"}, {"0x1F", "31"}, {"1_000", "1000"}, {"-0", "0"}, {"1e16", "1e+16"}, {"3.10", "3.1"}, {"1e999", "Infinity"}, {"-1e999", "-Infinity"},
 		{"'a' 'b'", `"ab"`}, {`"\x41\N{BULLET}"`, `"A•"`}, {"True", "true"}, {"None", "null"}, {"(1)", "1"}, {"()", "[]"},
-		{"1 # c", "1"}, {"b'x'", `"x"`}, {"{1: 'a', True: 'b'}", "{\n    \"1\": \"b\"\n}"},
+		{"1 # c", "1"}, {"[1]\n\n # c\n", "[\n    1\n]"}, {"b'x'", `"x"`}, {"{1: 'a', True: 'b'}", "{\n    \"1\": \"b\"\n}"},
 	}
 	for _, test := range tests {
 		v, outcome := Eval(test.src, at)

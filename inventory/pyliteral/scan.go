@@ -53,10 +53,12 @@ func (s *scanner) next() (token, bool) {
 		return s.next()
 	case c == '\n':
 		// Only line ends and comments may follow a whole expression.
-		if strings.TrimSpace(s.src[start:]) == "" {
-			return token{kind: tokEnd, start: start, end: start}, true
+		for line := range strings.Lines(s.src[start:]) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				return token{}, false
+			}
 		}
-		return token{}, false
+		return token{kind: tokEnd, start: start, end: start}, true
 	case isDigit(c) || c == '.' && start+1 < len(s.src) && isDigit(s.src[start+1]):
 		return s.number()
 	case c == '\'' || c == '"':

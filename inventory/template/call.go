@@ -246,7 +246,7 @@ func pyRange(f *frame, args arguments) (object, error) {
 	count.Add(count, step).Sub(count, big.NewInt(int64(step.Sign())))
 	count.Quo(count, step)
 	if count.Sign() <= 0 {
-		return pyList(nil), nil
+		return &view{"range", pyList(nil)}, nil
 	}
 	if !count.IsInt64() || count.Int64() > maxItems {
 		return nil, failf(ErrLimit, "a range is longer than %d", maxItems)
@@ -260,7 +260,7 @@ func pyRange(f *frame, args arguments) (object, error) {
 		items[i] = pyInt(n)
 		n.Add(n, step)
 	}
-	return pyList(items), nil
+	return &view{"range", pyList(items)}, nil
 }
 
 func pyDictOf(f *frame, args arguments) (object, error) {

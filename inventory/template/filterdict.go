@@ -13,7 +13,7 @@ func dictFilters() map[string]filter {
 
 // dictOf is an object that has to be a dictionary.
 func dictOf(filter string, o object) (*value.Value, error) {
-	v, err := plain(o)
+	v, err := strict(o)
 	if err != nil {
 		return nil, err
 	}

@@ -226,8 +226,8 @@ func filterReverse(f *frame, in object, args arguments) (object, error) {
 	}
 	reversed := slices.Clone(items)
 	slices.Reverse(reversed)
-	_, lenient := in.(*undefined)
-	if v, ok := in.(*value.Value); lenient || ok && !v.IsText() {
+	_, isText := in.(nativeText)
+	if v, ok := in.(*value.Value); !isText && !(ok && v.IsText()) {
 		return pyList(reversed), nil
 	}
 	var b strings.Builder

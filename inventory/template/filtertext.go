@@ -15,8 +15,8 @@ func textFilters() map[string]filter {
 	return map[string]filter{
 		"lower": onText(strings.ToLower), "upper": onText(strings.ToUpper), "capitalize": onText(capitalize), "title": onText(titleFilter),
 		"trim": filterTrim, "replace": filterReplace, "center": filterCenter, "indent": filterIndent, "wordcount": filterWordCount,
-		"split": filterSplit, "format": filterFormat, "safe": onText(func(s string) string { return s }),
-		"escape": onText(escapeHTML), "e": onText(escapeHTML), "urlencode": filterURLEncode,
+		"split": filterSplit, "format": filterFormat, "safe": markedUp(func(s string) string { return s }),
+		"escape": markedUp(escapeHTML), "e": markedUp(escapeHTML), "urlencode": filterURLEncode,
 		"quote": filterQuote, "basename": onPath(basename), "dirname": onPath(dirname), "splitext": filterSplitExt, "path_join": filterPathJoin,
 	}
 }
@@ -30,6 +30,18 @@ func onText(fn func(string) string) filter {
 		}
 		s = fn(s)
 		return pyStr(s), f.run.grow(len(s), 0)
+	}
+}
+
+// markedUp is a filter whose result can only be written.
+func markedUp(fn func(string) string) filter {
+	return func(f *frame, in object, args arguments) (object, error) {
+		_, s, err := args.bindText(in, "the filter")
+		if err != nil {
+			return nil, err
+		}
+		s = fn(s)
+		return markup(s), f.run.grow(len(s), 0)
 	}
 }
 
@@ -213,7 +225,7 @@ func filterWordCount(_ *frame, in object, args arguments) (object, error) {
 }
 
 func filterSplit(f *frame, in object, args arguments) (object, error) {
-	v, err := plain(in)
+	v, err := strict(in)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +310,7 @@ func filterQuote(_ *frame, in object, args arguments) (object, error) {
 // onPath is a filter of a path.
 func onPath(fn func(string) string) filter {
 	return func(_ *frame, in object, args arguments) (object, error) {
-		_, v, err := args.bindValue(in, "the filter")
+		_, v, err := args.bindStrict(in, "the filter")
 		if err != nil {
 			return nil, err
 		}
@@ -320,7 +332,7 @@ func dirname(p string) string {
 }
 
 func filterSplitExt(_ *frame, in object, args arguments) (object, error) {
-	_, v, err := args.bindValue(in, "splitext")
+	_, v, err := args.bindStrict(in, "splitext")
 	if err != nil {
 		return nil, err
 	}
@@ -334,12 +346,13 @@ func filterSplitExt(_ *frame, in object, args arguments) (object, error) {
 }
 
 func filterPathJoin(f *frame, in object, args arguments) (object, error) {
-	_, v, err := args.bindValue(in, "path_join")
+	_, v, err := args.bindStrict(in, "path_join")
 	if err != nil {
 		return nil, err
 	}
 	if v.IsText() {
-		return v, nil
+		// What to_json yields stays text.
+		return in, nil
 	}
 	joined := ""
 	for i, item := range v.Items {

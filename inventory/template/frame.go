@@ -135,15 +135,20 @@ func (f *frame) execAll(body []stmt) error {
 
 func (s *dataStmt) exec(f *frame) error { return f.out.add(pyStr(s.text)) }
 
-// exec writes what an expression yields; None is written as nothing
-// (_ansible_finalize).
+// exec writes what an expression yields; None is written as nothing, and a
+// view as a list (_ansible_finalize).
 func (s *outputStmt) exec(f *frame) error {
 	o, err := s.of.eval(f)
 	if err != nil {
 		return err
 	}
-	if text, ok := o.(nativeText); ok {
-		return f.out.add(text)
+	switch written := o.(type) {
+	case nativeText:
+		return f.out.add(written)
+	case markup:
+		o = pyStr(string(written))
+	case *view:
+		o = written.list
 	}
 	v, err := plain(o)
 	if err != nil {
@@ -304,6 +309,9 @@ func (s *forStmt) keep(f *frame, items []*value.Value) ([]*value.Value, error) {
 func (f *frame) iterate(o object) ([]*value.Value, error) {
 	if _, ok := o.(*hostVars); ok && f.run.engine.opts.Hosts != nil {
 		return pyStrings(f.run.engine.opts.Hosts()).Items, nil
+	}
+	if seen, ok := o.(*view); ok {
+		o = seen.list
 	}
 	v, err := plain(o)
 	if err != nil {

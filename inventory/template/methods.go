@@ -44,25 +44,25 @@ func isPythonAttribute(v *value.Value, name string) bool {
 }
 
 func dictMethods() map[string]method {
-	none := func(fn func(*value.Value) []*value.Value) method {
+	none := func(name string, fn func(*value.Value) []*value.Value) method {
 		return func(f *frame, v *value.Value, args arguments) (object, error) {
 			if _, err := args.bind("the method"); err != nil {
 				return nil, err
 			}
 			items := fn(v)
-			return pyList(items), f.run.grow(0, len(items))
+			return &view{name, pyList(items)}, f.run.grow(0, len(items))
 		}
 	}
 	return map[string]method{
-		"items": none(pairs),
-		"keys": none(func(v *value.Value) []*value.Value {
+		"items": none("dict_items", pairs),
+		"keys": none("dict_keys", func(v *value.Value) []*value.Value {
 			keys := make([]*value.Value, len(v.Entries))
 			for i, e := range v.Entries {
 				keys[i] = e.Key
 			}
 			return keys
 		}),
-		"values": none(func(v *value.Value) []*value.Value {
+		"values": none("dict_values", func(v *value.Value) []*value.Value {
 			values := make([]*value.Value, len(v.Entries))
 			for i, e := range v.Entries {
 				values[i] = e.Value

@@ -18,6 +18,11 @@ type object any
 // which stays text even where it looks like a list.
 type nativeText string
 
+// markup is Python's Markup, which "escape" and "safe" yield: it escapes what
+// is added to it and says "Markup(...)" in a list, so here it can be written
+// and nothing else.
+type markup string
+
 // undefined is Ansible's AnsibleUndefined: it may be asked whether it is
 // defined, and replaced by a default; whatever else is done with it fails.
 type undefined struct {
@@ -41,6 +46,15 @@ func (u *undefined) err() *Error {
 type function struct {
 	name string
 	call func(f *frame, args arguments) (object, error)
+}
+
+// view is what range() and a dictionary's items(), keys() and values() yield:
+// it can be gone through and counted, and Ansible makes it a list where it
+// comes out of a template, but before that its text is "dict_keys(['a'])", no
+// list can be added to it, and to_json refuses it.
+type view struct {
+	name string
+	list *value.Value
 }
 
 // namespace is what namespace() makes.
@@ -91,6 +105,10 @@ func plain(o object) (*value.Value, error) {
 			return pyStr(""), nil
 		}
 		return nil, o.err()
+	case markup:
+		return nil, failf(ErrUnsupported, "escaped text as a value is not supported; it can only be written")
+	case *view:
+		return nil, failf(ErrUnsupported, "%s as a value is not supported; make it a list: | list", o.name)
 	case *hostVars, *hostScope:
 		return nil, failf(ErrUnsupported, "hostvars as a whole is not supported; name a host and a variable")
 	}
@@ -119,6 +137,10 @@ func typeName(o object) string {
 		return "a string"
 	case *undefined:
 		return "something undefined"
+	case *view:
+		return o.name
+	case markup:
+		return "escaped text"
 	case *function:
 		return "a function"
 	case *namespace:
@@ -131,7 +153,11 @@ func typeName(o object) string {
 
 // isTrue is Python's bool().
 func isTrue(o object) (bool, error) {
-	switch o.(type) {
+	switch o := o.(type) {
+	case *view:
+		return o.list.IsTrue(), nil
+	case markup:
+		return o != "", nil
 	case *value.Value, nativeText, *undefined:
 		v, err := plain(o)
 		if err != nil {
