@@ -70,12 +70,12 @@ func judge(r *http.Request, body []byte) refusal {
 		return refusal{http.StatusNotFound, "NotFound", "the server could not find the requested resource (not in 1.11)"}
 	}
 	// A real one would ignore them and do the thing: much worse, and not what a test could see.
-	since := map[string]string{
-		"dryRun": "1.12", "fieldManager": "1.14", "force": "1.14", "fieldValidation": "1.23", "resourceVersionMatch": "1.19", "sendInitialEvents": "1.27",
-	}
-	for name, version := range since {
-		if r.URL.Query().Has(name) {
-			return refusal{http.StatusBadRequest, "BadRequest", "the parameter " + name + " came in " + version}
+	query := r.URL.Query()
+	for _, p := range []struct{ name, since string }{
+		{"dryRun", "1.12"}, {"fieldManager", "1.14"}, {"force", "1.14"}, {"fieldValidation", "1.23"}, {"resourceVersionMatch", "1.19"}, {"sendInitialEvents", "1.27"},
+	} {
+		if query.Has(p.name) {
+			return refusal{http.StatusBadRequest, "BadRequest", "the parameter " + p.name + " came in " + p.since}
 		}
 	}
 	var options struct {
