@@ -25,7 +25,7 @@ func (r *Run) Begin(start journal.Line) error {
 }
 
 // recordHost tells the journal how a host came out, for --retry-failed.
-func (r *Run) recordHost(h HostReport) { r.warnJournal(r.Journal.Append(hostLine(h))) }
+func (r *Run) recordHost(h HostReport) { r.warnJournal(r.Journal.Note(hostLine(h))) }
 
 // recordSecrets tells it how the secrets came out.
 func (r *Run) recordSecrets(rows []SecretReport) {
@@ -92,7 +92,7 @@ func afterFiles(j *journal.Journal, host string, files []nodefile.FileResult) er
 		}
 		lines = append(lines, line)
 	}
-	return j.Append(lines...)
+	return j.Note(lines...)
 }
 
 // beforeSecret is for [secrets.Job].

@@ -1,6 +1,6 @@
 // Package journal keeps, on the machine that oreg runs on, what each run was
 // about to change and what it changed: one file a run, one JSON object a
-// line, synced before the change and after it. It holds no secret, only
+// line, synced before the change and soon after it. It holds no secret, only
 // names, digests and the names of backups.
 //
 // What surprised us: a run that was killed leaves a last line without its end,
@@ -93,12 +93,20 @@ type Journal struct {
 
 	writing sync.Mutex
 	written int64 // calls of write
+	// late says that later is going to sync what nobody waits for.
+	late  bool
+	later *time.Timer
+	// broken is the error of a sync: the system tells it once.
+	broken error
 
 	// One sync serves all lines that were written before it: with thousands
 	// of nodes at once a sync for each would take longer than the nodes.
 	syncing sync.Mutex
 	synced  int64
 }
+
+// noteDelay is how long a line of [Journal.Note] may stay off the disk.
+const noteDelay = 100 * time.Millisecond
 
 // ErrInUse is in the chain of [Create]'s error while another process has the
 // run's journal open.
@@ -119,6 +127,8 @@ func Create(folder, run string, now func() time.Time) (*Journal, error) {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	j := &Journal{file: f, now: now}
+	j.later = time.AfterFunc(noteDelay, func() { _ = j.sync(j.last()) }) // its error is kept for the next call
+	j.later.Stop()
 	err = lock(f)
 	if err == nil {
 		err = j.mend()
@@ -158,16 +168,7 @@ func (j *Journal) Append(lines ...Line) error {
 	if j == nil || len(lines) == 0 {
 		return nil
 	}
-	var text []byte
-	for _, line := range lines {
-		line.Time = j.now().UTC()
-		encoded, err := json.Marshal(line)
-		if err != nil {
-			return fmt.Errorf("write the journal: %w", err)
-		}
-		text = append(append(text, encoded...), '\n')
-	}
-	mine, err := j.write(text)
+	mine, err := j.write(lines, false)
 	if err == nil {
 		err = j.sync(mine)
 	}
@@ -177,12 +178,50 @@ func (j *Journal) Append(lines ...Line) error {
 	return nil
 }
 
-func (j *Journal) write(text []byte) (int64, error) {
+// Note writes lines about what has happened already; they are on the disk a
+// tenth of a second later. The end of the process loses none of them; what the
+// end of the machine loses reads as "unknown", and so it is for all that was
+// under way then. That a line did not come to the disk is told by the next call.
+func (j *Journal) Note(lines ...Line) error {
+	if j == nil || len(lines) == 0 {
+		return nil
+	}
+	if _, err := j.write(lines, true); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}
+
+// write writes lines in one piece and returns the number of this call.
+func (j *Journal) write(lines []Line, late bool) (int64, error) {
+	var text []byte
+	for _, line := range lines {
+		line.Time = j.now().UTC()
+		encoded, err := json.Marshal(line)
+		if err != nil {
+			return 0, err
+		}
+		text = append(append(text, encoded...), '\n')
+	}
 	j.writing.Lock()
 	defer j.writing.Unlock()
+	if j.broken != nil {
+		return 0, j.broken
+	}
 	_, err := j.file.Write(text)
 	j.written++
+	if late && !j.late {
+		j.late = true
+		j.later.Reset(noteDelay)
+	}
 	return j.written, err
+}
+
+// last is the number of the last call of write.
+func (j *Journal) last() int64 {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	return j.written
 }
 
 // sync returns when what the call with this number wrote is on the disk.
@@ -193,21 +232,30 @@ func (j *Journal) sync(call int64) error {
 		return nil
 	}
 	j.writing.Lock()
-	upTo := j.written
+	upTo, err := j.written, j.broken
+	j.late = false
 	j.writing.Unlock()
+	if err != nil {
+		return err
+	}
 	if err := j.file.Sync(); err != nil {
+		j.writing.Lock()
+		j.broken = err
+		j.writing.Unlock()
 		return err
 	}
 	j.synced = upTo
 	return nil
 }
 
-// Close ends the journal; what was appended is on the disk already.
+// Close brings to the disk what was noted and ends the journal.
 func (j *Journal) Close() error {
 	if j == nil {
 		return nil
 	}
-	return j.file.Close()
+	j.later.Stop()
+	err := j.sync(j.last())
+	return errors.Join(err, j.file.Close())
 }
 
 // ValidID says whether a run id is safe as part of a file's name, here and on
