@@ -91,7 +91,11 @@ func TestV3_TransientFailures(t *testing.T) {
 			limited(time.Now().Add(20*time.Second).UTC().Format(http.TimeFormat))(w, r)
 		}, basicRegistry)), status: valid, login: proven, pull: pulled, authenticated: 2, passwords: 2, also: between(18*time.Second, 21*time.Second)},
 		{name: "429 that does not fit", serve: basic(limited("3600")),
-			status: failed, login: untested, pull: notAsked, cause: validate.CauseRateLimited, also: between(0, time.Second)},
+			status: failed, login: untested, pull: notAsked, cause: validate.CauseRateLimited,
+			also: func(t *testing.T, f *fabric, r validate.Result) {
+				between(0, time.Second)(t, f, r)
+				assert.Contains(t, r.Detail, "HTTP 429, TOOMANYREQUESTS: slow down, try again in 1h0m0s")
+			}},
 		{name: "429 without a time", serve: basic(limited("")),
 			status: failed, login: untested, pull: notAsked, cause: validate.CauseRateLimited,
 			also: func(t *testing.T, f *fabric, _ validate.Result) { assert.Len(t, f.stations[regAddr].seen(), 1) }},

@@ -250,12 +250,12 @@ func (s *session) statusFailure(a *answer, target *url.URL, way *route) *failure
 	case a.status == http.StatusProxyAuthRequired:
 		return proxyStatus(way.via, a.status)
 	case a.status == http.StatusTooManyRequests:
-		f := &failure{cause: CauseRateLimited, detail: fmt.Sprintf("%s: %s", target.Host, s.spoken(a)), after: s.retryAfter(a.header)}
+		f := &failure{cause: CauseRateLimited, detail: fmt.Sprintf("%s: %s", target.Host, s.spokenAndWhen(a)), after: s.retryAfter(a.header)}
 		// Without a word on when, another request would make it worse.
 		f.transient = f.after > 0
 		return f
 	case a.status == http.StatusRequestTimeout, a.status >= 500 && a.status != http.StatusNotImplemented:
-		return &failure{cause: CauseServerError, detail: fmt.Sprintf("%s: %s", target.Host, s.spoken(a)),
+		return &failure{cause: CauseServerError, detail: fmt.Sprintf("%s: %s", target.Host, s.spokenAndWhen(a)),
 			transient: true, after: s.retryAfter(a.header)}
 	case a.status == http.StatusNotImplemented:
 		return nil // says something about the method; the caller decides
@@ -273,6 +273,15 @@ func (s *session) retryAfter(h http.Header) time.Duration {
 		return max(0, at.Sub(s.checker.options.Now()))
 	}
 	return 0
+}
+
+// spokenAndWhen is what was said, and how long the server asks to be left in
+// peace.
+func (s *session) spokenAndWhen(a *answer) string {
+	if after := s.retryAfter(a.header); after > 0 {
+		return fmt.Sprintf("%s, try again in %s", s.spoken(a), after.Round(time.Second))
+	}
+	return s.spoken(a)
 }
 
 // spoken is "HTTP 401, CODE: the server's own words", as far as they can be
