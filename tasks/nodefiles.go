@@ -35,48 +35,19 @@ type NodeFiles struct {
 	Now     func() time.Time
 }
 
-// Place brings every file of a node to hold the wanted entries, and none of the
-// stale registries.
-func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string) HostReport {
-	diffs := map[string][]string{}
-	notes := map[string][]string{}
-	plan := func(present nodefile.Present) ([]byte, error) { return n.merge(present, wanted, stale, diffs, notes) }
+// Place brings every file of a node to what is planned.
+func (n *NodeFiles) Place(ctx context.Context, node inventory.Node, plan *FilePlan) HostReport {
+	files := n.merging(plan)
 	return n.exchange(ctx, node, n.request(node), func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
-		return nodefile.Apply(ctx, shell, request, plan)
-	}, func(f nodefile.FileResult, report *FileReport) {
-		report.Notes, report.Diff = append(notes[f.Path], f.Notes...), diffs[f.Path]
-	})
-}
-
-// merge computes what a file should hold, and what to say of it by its path.
-func (n *NodeFiles) merge(present nodefile.Present, wanted []dockerconfig.Entry, stale []string, diffs, notes map[string][]string) ([]byte, error) {
-	options := dockerconfig.Options{Form: dockerconfig.NodeFile, Repair: n.Repair}
-	merged, err := dockerconfig.Merge(present.Content, wanted, options)
-	if err == nil && len(stale) > 0 {
-		merged.Content, err = without(merged.Content, stale, options)
-	}
-	if err != nil {
-		return nil, err
-	}
-	notes[present.Path] = nil
-	for _, note := range merged.Notes {
-		notes[present.Path] = append(notes[present.Path], note.String())
-	}
-	diffs[present.Path] = dockerconfig.Diff(present.Content, merged.Content, dockerconfig.NodeFile)
-	return merged.Content, nil
-}
-
-// without takes registries out of a file.
-func without(content []byte, registries []string, options dockerconfig.Options) ([]byte, error) {
-	removed, err := dockerconfig.Remove(content, registries, options)
-	return removed.Content, err
+		return nodefile.Apply(ctx, shell, request, files.want)
+	}, files.report)
 }
 
 // exchange does work that may change a node's files, told to the journal, and
-// reports it; about adds to the report of a file.
+// reports it; about is the report of a file.
 func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request nodefile.Request,
 	work func(context.Context, *sshexec.Process, nodefile.Request) (nodefile.Outcome, error),
-	about func(nodefile.FileResult, *FileReport),
+	about func(nodefile.FileResult) FileReport,
 ) HostReport {
 	start := n.Now()
 	request.Before = func(changes []nodefile.Change) error { return beforeFiles(n.Journal, node.Name, n.RunID, changes) }
@@ -90,14 +61,16 @@ func (n *NodeFiles) exchange(ctx context.Context, node inventory.Node, request n
 		err = errors.Join(err, afterFiles(n.Journal, node.Name, outcome.Files))
 	}
 	for _, f := range outcome.Files {
-		report := FileReport{Path: f.Path, Status: string(f.Status), SHA256: f.SHA256, Notes: f.Notes}
-		about(f, &report)
-		host.add(report, f.Err)
+		host.add(about(f), f.Err)
 	}
 	if outcome.Changed() && host.Status == StatusOK {
 		host.Status = StatusChanged
 	}
 	return n.close(host, err, start)
+}
+
+func reportFile(f nodefile.FileResult) FileReport {
+	return FileReport{Path: f.Path, Status: string(f.Status), SHA256: f.SHA256, Notes: f.Notes}
 }
 
 // Verify compares every file of a node with the wanted entries and changes

@@ -68,16 +68,16 @@ func TestT6_JournalIsWrittenBeforeAndAfterEachFile(t *testing.T) {
 	folder, j := openJournal(t)
 	node := localNode(t, "n1")
 	keeper := &tasks.NodeFiles{SSH: localSSH(t), RunID: runID, KeepBackups: 1, Journal: j, Now: time.Now}
-	h := keeper.Place(t.Context(), node, wanted, nil)
+	h := keeper.Place(t.Context(), node, tasks.NewFilePlan(wanted, nil))
 	require.Equal(t, tasks.StatusChanged, h.Status, "%+v", h)
 	want := []string{"before n1 origin ", "before n1 root ", "after n1 origin created", "after n1 root created"}
 	assert.Equal(t, want, events(t, folder))
 
 	// Nothing to change is nothing to tell, and --check tells nothing either.
-	require.Equal(t, tasks.StatusOK, keeper.Place(t.Context(), node, wanted, nil).Status)
+	require.Equal(t, tasks.StatusOK, keeper.Place(t.Context(), node, tasks.NewFilePlan(wanted, nil)).Status)
 	require.NoError(t, os.Remove(node.ConfigPaths[0]))
 	keeper.Check = true
-	require.Equal(t, tasks.StatusChanged, keeper.Place(t.Context(), node, wanted, nil).Status)
+	require.Equal(t, tasks.StatusChanged, keeper.Place(t.Context(), node, tasks.NewFilePlan(wanted, nil)).Status)
 	assert.Equal(t, want, events(t, folder))
 }
 
@@ -88,7 +88,7 @@ func TestT6_NoChangeThatTheJournalDoesNotTake(t *testing.T) {
 	require.NoError(t, j.Close()) // each write to it fails from now on
 	node := localNode(t, "n1")
 	keeper := &tasks.NodeFiles{SSH: localSSH(t), RunID: runID, KeepBackups: 1, Journal: j, Now: time.Now}
-	h := keeper.Place(t.Context(), node, wanted, nil)
+	h := keeper.Place(t.Context(), node, tasks.NewFilePlan(wanted, nil))
 	assert.Equal(t, tasks.StatusFailed, h.Status)
 	require.NotNil(t, h.Error)
 	assert.Equal(t, "not-tried", h.Error.Cause)

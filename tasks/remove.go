@@ -161,11 +161,13 @@ func (n *NodeFiles) remove(ctx context.Context, node inventory.Node, registries 
 	}
 	return n.exchange(ctx, node, request, func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 		return nodefile.Apply(ctx, shell, request, plan)
-	}, func(f nodefile.FileResult, report *FileReport) {
+	}, func(f nodefile.FileResult) FileReport {
+		report := reportFile(f)
 		report.Diff, report.Notes = diffs[f.Path], append(notes[f.Path], f.Notes...)
 		if f.Status == nodefile.Missing {
 			report.Status = StatusUnchanged
 		}
+		return report
 	})
 }
 

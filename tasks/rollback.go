@@ -202,6 +202,6 @@ func (n *NodeFiles) restoring(run string, written map[journal.Place][]string) fu
 		}
 		return n.exchange(ctx, node, request, func(ctx context.Context, shell *sshexec.Process, request nodefile.Request) (nodefile.Outcome, error) {
 			return nodefile.Restore(ctx, shell, request)
-		}, func(nodefile.FileResult, *FileReport) {})
+		}, reportFile)
 	}
 }

@@ -72,6 +72,7 @@ type Rotation struct {
 
 	wanted  []dockerconfig.Entry
 	drop    []string // registries to be pruned
+	files   *FilePlan
 	hosts   []*rotating
 	planned []SecretReport
 	others  []string // Node objects that the inventory lacks
@@ -132,6 +133,7 @@ func (r *Rotation) Rotate(ctx context.Context) (*Report, error) {
 	}
 	r.wanted = Entries(r.Cluster.Credentials, results)
 	r.drop = r.stale(ctx, r.wanted)
+	r.files = NewFilePlan(r.wanted, r.drop)
 	r.result = &RotationReport{StillOld: []OldPlace{}, Continues: r.Earlier != nil}
 	report.Rotation = r.result
 	if err := r.plan(ctx, report, results); err != nil {

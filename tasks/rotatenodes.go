@@ -49,7 +49,7 @@ func (r *Rotation) canary(ctx context.Context, report *Report, canaries []*rotat
 // write brings a node's files to hold the new logins.
 func (r *Rotation) write(ctx context.Context, h *rotating) {
 	h.tried = true
-	h.report = r.Files.Place(ctx, h.node, r.wanted, r.drop)
+	h.report = r.Files.Place(ctx, h.node, r.files)
 	for _, f := range h.report.Files {
 		h.wrote = h.wrote || changes(f.Status)
 	}
@@ -84,8 +84,8 @@ func (r *Rotation) unlike(f nodefile.Present) []string {
 			wrong = append(wrong, d.String())
 		}
 	}
-	merged, err := r.Files.merge(f, r.wanted, r.drop, map[string][]string{}, map[string][]string{})
-	if len(wrong) == 0 && err == nil && !bytes.Equal(merged, f.Content) {
+	file, err := r.files.merge(f, r.Files.Repair)
+	if len(wrong) == 0 && err == nil && !bytes.Equal(file.content, f.Content) {
 		wrong = append(wrong, "another spelling of a key is back")
 	}
 	return wrong

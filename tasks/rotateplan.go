@@ -80,7 +80,7 @@ func (r *Rotation) surveyNodes(ctx context.Context, old *logins) {
 	r.Watch.Stage("looking at the nodes", len(nodes))
 	sshexec.Each(ctx, nodes, sshexec.EachOptions{Forks: r.Forks},
 		func(ctx context.Context, n inventory.Node) survey {
-			return r.Files.survey(ctx, n, r.wanted, r.drop, r.Restart)
+			return r.Files.survey(ctx, n, r.files, r.Restart)
 		},
 		func(n inventory.Node, cause error) survey {
 			return survey{report: NewHostReport(n.Name, sshexec.NotTried(cause))}
@@ -124,12 +124,12 @@ func (s survey) missing(n inventory.Node) error {
 }
 
 // survey finds what Place would change on a node, and the node's service.
-func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string, unit bool) survey {
+func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, plan *FilePlan, unit bool) survey {
 	start := n.Now()
 	var s survey
-	diffs, notes := map[string][]string{}, map[string][]string{}
-	plan := func(present nodefile.Present) ([]byte, error) {
-		merged, err := n.merge(present, wanted, stale, diffs, notes)
+	files := n.merging(plan)
+	want := func(present nodefile.Present) ([]byte, error) {
+		merged, err := files.want(present)
 		if err == nil {
 			s.replaced = append(s.replaced, replacedLogins(present.Content, merged, dockerconfig.NodeFile)...)
 		}
@@ -148,7 +148,7 @@ func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, wanted []do
 		if err != nil {
 			return nodefile.Outcome{}, err
 		}
-		outcome, err := nodefile.Apply(ctx, shell, request, plan)
+		outcome, err := nodefile.Apply(ctx, shell, request, want)
 		if err == nil && unit {
 			s.service, s.serviceErr = service.Show(ctx, conn, node.ServiceUnit)
 		}
@@ -156,10 +156,7 @@ func (n *NodeFiles) survey(ctx context.Context, node inventory.Node, wanted []do
 	})
 	host := NewHostReport(node.Name, nil)
 	for _, f := range outcome.Files {
-		host.add(FileReport{
-			Path: f.Path, Status: string(f.Status), SHA256: f.SHA256,
-			Notes: append(notes[f.Path], f.Notes...), Diff: diffs[f.Path],
-		}, f.Err)
+		host.add(files.report(f), f.Err)
 	}
 	if outcome.Changed() && host.Status == StatusOK {
 		host.Status = StatusChanged

@@ -25,8 +25,7 @@ type Checker interface {
 // NodeKeeper looks after the files of one node. Each call answers for its
 // host whatever happens; it returns no error.
 type NodeKeeper interface {
-	// Place puts wanted in; stale are registries to take out.
-	Place(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, stale []string) HostReport
+	Place(ctx context.Context, node inventory.Node, plan *FilePlan) HostReport
 	// Verify compares; managed are the registries that oreg once wrote.
 	Verify(ctx context.Context, node inventory.Node, wanted []dockerconfig.Entry, managed []string) HostReport
 	// Hostname is the name that a node gives itself.
@@ -182,8 +181,9 @@ func (r *Run) Install(ctx context.Context) (*Report, error) {
 	}
 	stale := r.stale(ctx, wanted)
 	if !r.SkipNodes {
+		plan := NewFilePlan(wanted, stale)
 		r.nodes(ctx, report, "config.json on the nodes", func(ctx context.Context, n inventory.Node) HostReport {
-			return r.Nodes.Place(ctx, n, wanted, stale)
+			return r.Nodes.Place(ctx, n, plan)
 		})
 	}
 	r.secrets(ctx, report, func(ctx context.Context) []SecretReport { return r.Secrets.Place(ctx, wanted) })

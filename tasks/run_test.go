@@ -74,11 +74,11 @@ func (r nodeRecorder) Hostname(_ context.Context, n inventory.Node) (string, err
 	return n.Name + ".own", nil
 }
 
-func (r nodeRecorder) Place(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry, stale []string) tasks.HostReport {
+func (r nodeRecorder) Place(_ context.Context, n inventory.Node, plan *tasks.FilePlan) tasks.HostReport {
 	r.mu.Lock()
-	r.stale = stale
+	r.stale = plan.Stale
 	r.mu.Unlock()
-	return r.node("place", n, wanted)
+	return r.node("place", n, plan.Wanted)
 }
 
 func (r nodeRecorder) Verify(_ context.Context, n inventory.Node, wanted []dockerconfig.Entry, managed []string) tasks.HostReport {

@@ -1,0 +1,4 @@
+package journal
+
+// NoteDelay is [noteDelay].
+const NoteDelay = noteDelay
