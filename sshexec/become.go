@@ -182,6 +182,7 @@ func (r *running) awaitNonce() error {
 		if err == nil {
 			text := strings.TrimRight(string(line), "\r\n")
 			if strings.HasSuffix(text, r.nonce) {
+				r.own = true
 				return nil
 			}
 			r.noise = text
@@ -202,7 +203,7 @@ func (r *running) readStderr() {
 	defer close(r.errDone)
 	prompt := []byte(r.prompt())
 	var tail []byte
-	buffer := make([]byte, 4096)
+	buffer := make([]byte, 1024) // there is hardly ever any
 	for {
 		n, err := r.stream.stderr.Read(buffer)
 		if n > 0 {

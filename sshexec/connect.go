@@ -206,9 +206,9 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	config := &ssh.ClientConfig{
 		Config: ssh.Config{
 			Rand:         c.o.Rand,
-			KeyExchanges: optionalList(s.kex, ssh.SupportedAlgorithms().KeyExchanges),
-			Ciphers:      optionalList(s.ciphers, ssh.SupportedAlgorithms().Ciphers),
-			MACs:         optionalList(s.macs, ssh.SupportedAlgorithms().MACs),
+			KeyExchanges: optionalList(s.kex, func(a ssh.Algorithms) []string { return a.KeyExchanges }),
+			Ciphers:      optionalList(s.ciphers, func(a ssh.Algorithms) []string { return a.Ciphers }),
+			MACs:         optionalList(s.macs, func(a ssh.Algorithms) []string { return a.MACs }),
 		},
 		User:              s.user,
 		ClientVersion:     "SSH-2.0-oreg",
@@ -272,11 +272,13 @@ func (c *Client) handshake(ctx, limited context.Context, b *budget, raw net.Conn
 	return l, nil
 }
 
-func optionalList(option string, base []string) []string {
+// optionalList is the list of an option that was given; the library makes its
+// lists anew at each call, for each of thousands of nodes.
+func optionalList(option string, base func(ssh.Algorithms) []string) []string {
 	if option == "" {
 		return nil
 	}
-	return algorithmList(option, base)
+	return algorithmList(option, base(ssh.SupportedAlgorithms()))
 }
 
 // keepAlive asks the server for a sign of life now and then, and closes the

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -73,8 +74,9 @@ func (c *Client) hostKeys(s *settings) (*hostKeys, error) {
 	return h, nil
 }
 
-// hostKeyOrder is OpenSSH's order of preference, without SHA-1.
-func hostKeyOrder() []string {
+// hostKeyOrder is OpenSSH's order of preference, without SHA-1. It is made
+// once, as there are thousands of nodes, and not to be changed.
+var hostKeyOrder = sync.OnceValue(func() []string {
 	order := []string{
 		ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
 		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
@@ -87,7 +89,12 @@ func hostKeyOrder() []string {
 		}
 	}
 	return order
-}
+})
+
+// verifiable are the host key types that the library can check at all.
+var verifiable = sync.OnceValue(func() []string {
+	return slices.Concat(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys)
+})
 
 // algorithms puts the types that known_hosts has for the host first: the
 // negotiation knows nothing of that file, and would end in a "changed" key
@@ -122,9 +129,8 @@ func (h *hostKeys) algorithms() []string {
 		}
 		return 2
 	}
-	known := append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
 	usable := slices.DeleteFunc(slices.Clone(all), func(a string) bool {
-		return rank(a) == 0 && !authority || !slices.Contains(known, a)
+		return rank(a) == 0 && !authority || !slices.Contains(verifiable(), a)
 	})
 	if len(usable) > 0 { // an empty list would mean x/crypto's default
 		all = usable

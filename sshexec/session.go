@@ -243,7 +243,9 @@ type running struct {
 	silence time.Duration
 	mask    *secret.Masker
 
+	// out is the one buffer of standard output, before the nonce and after it.
 	out     *bufio.Reader
+	own     bool // what comes is the command's; the nonce's reader sets it
 	stderr  limitedText
 	noise   string        // the last line before the nonce, once started has spoken
 	prompts chan struct{} // one per prompt of ours on standard error
@@ -262,9 +264,13 @@ func (r *running) begin() (*Process, error) {
 	r.errDone = make(chan struct{})
 	r.idle = time.AfterFunc(r.silence, func() { r.end(errSilent) })
 	stop := context.AfterFunc(r.ctx, func() { r.end(context.Cause(r.ctx)) })
-	r.out = bufio.NewReader(r.stdout)
+	r.out = bufio.NewReader(&touchingReader{r})
 	go r.readStderr()
-	go func() { r.started <- r.awaitNonce() }()
+	if r.become == nil || r.become.Password.IsZero() {
+		r.started <- r.awaitNonce() // nobody asks for anything
+	} else {
+		go func() { r.started <- r.awaitNonce() }()
+	}
 	go func() {
 		err := r.wait()
 		<-r.errDone
@@ -278,7 +284,7 @@ func (r *running) begin() (*Process, error) {
 	}
 	return &Process{
 		Stdin:  &touchingWriter{r},
-		Stdout: &touchingReader{r},
+		Stdout: r.out,
 		Stderr: func() string { return r.mask.Mask(r.clean()) },
 		Wait:   func() error { <-r.ended; return r.err },
 		Kill:   func() { r.end(errKilled) },
@@ -362,7 +368,10 @@ type touchingReader struct{ r *running }
 // Read returns io.EOF when the command has closed its output, and the error of
 // Wait when the output ended because the connection did.
 func (t *touchingReader) Read(p []byte) (int, error) {
-	n, err := t.r.out.Read(p)
+	n, err := t.r.stdout.Read(p)
+	if !t.r.own {
+		return n, err // a login shell that prints shows no life of the command
+	}
 	if n > 0 {
 		t.r.touch()
 	}
