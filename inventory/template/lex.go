@@ -127,7 +127,12 @@ func (l *lexer) root() error {
 	case tag == '#':
 		end := strings.Index(l.src[size:], "#}")
 		if end < 0 {
-			return errSyntax
+			// Jinja misses the end of a comment only if something stands in it.
+			if len(l.src) > size {
+				return errSyntax
+			}
+			l.emit(tokIgnored, size)
+			return nil
 		}
 		end += size
 		control := l.src[end-1]
