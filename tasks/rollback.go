@@ -20,9 +20,11 @@ import (
 // file whose backup is gone.
 type Undo struct {
 	*Run
-	// Of is the run to undo, Written what it meant to write, as far as this
-	// machine's journal tells.
+	// Of is the run to undo. Begun says that it ended at its first change, which
+	// it made or did not make, and Written what it meant to write: as far as
+	// this machine's journal tells.
 	Of      string
+	Begun   bool
 	Written map[journal.Place][]string
 	// Force puts the old logins back without trying them.
 	Force   bool
@@ -36,7 +38,9 @@ type Undo struct {
 // before its first change.
 var ErrDeclined = errors.New("stopped by the answer no; nothing was changed")
 
-// NothingToUndoError says that no place has a backup of the run.
+// NothingToUndoError says that no place has a backup of the run, and that the
+// journal of this machine does not explain it: a run that was killed before its
+// first write is undone by doing nothing.
 type NothingToUndoError struct{ Run string }
 
 func (e *NothingToUndoError) Error() string {
@@ -80,13 +84,16 @@ func (u *Undo) Rollback(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if places == 0 && unseen == 0 && unread == nil {
-		return nil, &NothingToUndoError{u.Of}
-	}
-	if err := u.tryOld(ctx, report, old); err != nil {
-		return report, err
-	}
-	if err := u.ask(ctx, places, unseen); err != nil {
-		return nil, err
+		if !u.Begun {
+			return nil, &NothingToUndoError{u.Of}
+		}
+	} else {
+		if err := u.tryOld(ctx, report, old); err != nil {
+			return report, err
+		}
+		if err := u.ask(ctx, places, unseen); err != nil {
+			return nil, err
+		}
 	}
 	if !u.SkipNodes {
 		u.nodes(ctx, report, "putting files back on the nodes", u.Files.restoring(u.Of, u.Written))

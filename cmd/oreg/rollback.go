@@ -66,10 +66,16 @@ role bindings, new secrets) it is said what takes it back.`,
 				return nil, err
 			}
 			defer closeRun()
-			undo := &tasks.Undo{Run: run.Run, Of: undone.Run, Written: undone.Written(), Force: force, Files: run.files, Secrets: run.keeper, Confirm: a.confirm}
+			undo := &tasks.Undo{Run: run.Run, Of: undone.Run, Begun: begun(undone), Written: undone.Written(), Force: force, Files: run.files, Secrets: run.keeper, Confirm: a.confirm}
 			return undo.Rollback(ctx)
 		},
 	}
+}
+
+// begun says that a run came to a change and made none that is known of.
+func begun(r journal.Record) bool {
+	s := r.Summary()
+	return s.Changed == 0 && s.Unknown > 0
 }
 
 // runToUndo is the run that was named, or the last one with this inventory
