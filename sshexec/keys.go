@@ -76,6 +76,9 @@ func (c *Client) candidates(ctx context.Context, s *settings, record *authRecord
 
 // unique keeps the first of the candidates with the same public key.
 func unique(all []candidate) []candidate {
+	if len(all) < 2 {
+		return all
+	}
 	seen := map[string]bool{}
 	kept := all[:0:0]
 	for _, k := range all {

@@ -1,6 +1,9 @@
 package sshexec
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // The keywords of ssh_config(5) up to OpenSSH 10, sorted by what they mean
 // here. Each list is words separated by white space.
@@ -69,24 +72,15 @@ const (
 	keywordForeign
 )
 
-// kindOfKeyword expects a canonical keyword.
-func kindOfKeyword(key string) keywordKind {
-	switch {
-	case hasWord(usedKeywords, key):
-		return keywordUsed
-	case hasWord(harmlessKeywords, key):
-		return keywordHarmless
-	case hasWord(foreignKeywords, key):
-		return keywordForeign
-	}
-	return keywordUnknown
-}
-
-func hasWord(list, word string) bool {
-	for w := range strings.FieldsSeq(list) {
-		if w == word {
-			return true
+var keywordKinds = sync.OnceValue(func() map[string]keywordKind {
+	kinds := map[string]keywordKind{}
+	for list, kind := range map[string]keywordKind{usedKeywords: keywordUsed, harmlessKeywords: keywordHarmless, foreignKeywords: keywordForeign} {
+		for word := range strings.FieldsSeq(list) {
+			kinds[word] = kind
 		}
 	}
-	return false
-}
+	return kinds
+})
+
+// kindOfKeyword expects a canonical keyword.
+func kindOfKeyword(key string) keywordKind { return keywordKinds()[key] }

@@ -154,7 +154,7 @@ func (s *session) run(jobs []*job) (Outcome, error) {
 		}
 		return outcome(jobs), err
 	}
-	s.close()
+	s.done()
 	return outcome(jobs), nil
 }
 

@@ -84,10 +84,16 @@ func (s *session) commit() bool {
 	return s.committed
 }
 
-// close ends the exchange in good order; the script's exit status says nothing
-// that its answer has not said.
+// close ends the exchange in good order: a script that waits for orders gets
+// none.
 func (s *session) close() {
 	_ = s.p.Stdin.Close() // the script may be gone already
+	s.done()
+}
+
+// done waits for a script that has said its last word, and ends by itself; its
+// exit status says nothing that its answer has not said.
+func (s *session) done() {
 	_ = s.p.Wait()
 	s.release()
 }
