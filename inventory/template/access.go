@@ -93,6 +93,11 @@ func (e *itemExpr) item(f *frame, o object) (object, error) {
 		return nil, err
 	}
 	if u, ok := o.(*undefined); ok {
+		if _, slices := e.index.(*sliceExpr); !slices {
+			if _, err := e.index.eval(f); err != nil {
+				return nil, err
+			}
+		}
 		return f.attribute(u, "")
 	}
 	if s, ok := e.index.(*sliceExpr); ok {

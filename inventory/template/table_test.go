@@ -56,7 +56,7 @@ func templates() []string {
 	return []string{
 		// plain references and types
 		"{{ s }}", "{{s}}", "{{ n }}", "{{ n }} ", " {{ n }}", "{{ f }}", "{{ yes }}", "{{ no }}x", "{{ none_var }}", "a{{ none_var }}b", "{{ big }}", "{{ big + 1 }}",
-		"{#", "x{#-", "{{ n }}{#\n", "{# ", "{#}", "{%", "{{ l }}", "{{ d }}", "{{ tup }}", "x{{ l }}", "{{ numeric }}", "{{ list_text }}", "{{ json_text }}", "{{ as_bool }}", "{{ brace }}", "{{ empty }}", "{{ n }}\n", "{{ s }}\n\n", "\n{{ s }}", "{{ s }}\r\n",
+		"{{ 1 is string if [bad.strip(), 1] }}", "{{ missing[missing] is defined }}", "{#", "x{#-", "{{ n }}{#\n", "{# ", "{#}", "{%", "{{ l }}", "{{ d }}", "{{ tup }}", "x{{ l }}", "{{ numeric }}", "{{ list_text }}", "{{ json_text }}", "{{ as_bool }}", "{{ brace }}", "{{ empty }}", "{{ n }}\n", "{{ s }}\n\n", "\n{{ s }}", "{{ s }}\r\n",
 		"{{ indirect }}", "{{ twice }}", "{{ to_list }}", "{{ to_list[0] }}", "{{ nested }}", "{{ nested.a }}", "{{ nested.b[0] }}", "{{ unsafe }}", "{{ unsafe_ref }}", "{{ unsafe }}{{ n }}", "{{ [unsafe] }}",
 		"{{ 'True' }}", "{{ 'true' }}", "{{ '[1, 2' }}", "{{ '[1, 2]' }}", "{{ '{\"a\": null}' }}", "{{ '{1: 2}' }}", "[{{ n }}, {{ n }}]", "{'a': {{ l }}}", "{{ '[true, \"true\", null]' }}", "{{ '[a]' }}", "{ {{ n }} }", "{{ '{[1]: 2}' }}",
 		// attributes, items, slices
