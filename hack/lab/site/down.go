@@ -82,11 +82,11 @@ func Remove(dir string) error {
 	}
 	known := map[string]bool{
 		"ssh": true, "registries": true, "nodes": true, "certs.d": true, "kube": true, "probe": true, "lab.log": true,
-		"ca.crt": true, "hosts": true, "hosts.wrong": true, "known_hosts": true, "state.json": true, "state.json.new": true,
+		"ca.crt": true, "hosts": true, "hosts.wrong": true, "known_hosts": true, "state.json": true,
 		socketName: true,
 	}
 	for _, e := range entries {
-		if !known[e.Name()] {
+		if !known[strings.TrimSuffix(e.Name(), halfWritten)] {
 			return fmt.Errorf("%s holds %s, which is not a lab's: nothing removed", dir, e.Name())
 		}
 	}

@@ -157,7 +157,7 @@ func (l *Lab) refresh() error {
 	for path, text := range map[string]string{
 		s.Inventory: inventory(s, false), s.InventoryWrong: inventory(s, true), s.KnownHosts: knownHosts(s),
 	} {
-		errs = append(errs, os.WriteFile(path, []byte(text), 0o600))
+		errs = append(errs, replaceFile(path, []byte(text)))
 	}
 	errs = append(errs, writeState(s))
 	return errors.Join(errs...)

@@ -106,15 +106,22 @@ func ReadState(dir string) (*State, error) {
 	return &s, json.Unmarshal(raw, &s)
 }
 
-// writeState replaces the document at once, so that a reader sees the old one or the new one.
 func writeState(s *State) error {
 	raw, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	tmp := stateFile(s.Dir) + ".new"
-	if err := os.WriteFile(tmp, append(raw, '\n'), 0o600); err != nil {
+	return replaceFile(stateFile(s.Dir), append(raw, '\n'))
+}
+
+// halfWritten ends the name of a file that is to take the place of another.
+const halfWritten = ".new"
+
+// replaceFile replaces a file at once, so that a reader, who may come at any time, sees the old one or the new one.
+func replaceFile(path string, content []byte) error {
+	tmp := path + halfWritten
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, stateFile(s.Dir))
+	return os.Rename(tmp, path)
 }
