@@ -215,6 +215,30 @@ func TestPasswordChangeByStandardInput(t *testing.T) {
 	require.Contains(t, fmt.Sprint(s.Registries[0].Accounts), "{lab|svc neu #2 ö pull}")
 }
 
+// A run may read the inventory and known_hosts while the lab writes them anew.
+func TestFilesAreReplacedAtOnce(t *testing.T) {
+	r := startLab(t, "--nodes", "2", "--kube=false", "--registries", "basic")
+	ctx, stop := context.WithCancel(t.Context())
+	halves := make(chan int)
+	go func() {
+		n := 0
+		for ctx.Err() == nil {
+			for _, name := range []string{"hosts", "known_hosts"} {
+				if content, err := os.ReadFile(filepath.Join(r.Dir, name)); err != nil || !strings.HasSuffix(string(content), "\n") {
+					n++
+				}
+			}
+		}
+		halves <- n
+	}()
+	for range 15 {
+		r.ctl(t, "node", "stop", "n1")
+		r.ctl(t, "node", "start", "n1")
+	}
+	stop()
+	require.Zero(t, <-halves)
+}
+
 func TestSignalsAndDownRemoveEverything(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *running){
 		"SIGINT":  func(t *testing.T, r *running) { require.NoError(t, r.cmd.Process.Signal(os.Interrupt)) },
