@@ -20,10 +20,11 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	parts "oreg/inventory/internal/oracle"
 )
 
 var (
-	seedFlag   = flag.Uint64("seed", 1, "seed of the random inventories; 0 is a fresh one")
 	updateFlag = flag.Bool("update", false, "write testdata/agreed.txtar")
 	casesFlag  = flag.Int("cases", 2000, "how many random inventories are compared with Ansible")
 )
@@ -222,11 +223,7 @@ func TestOracleInvalid(t *testing.T) {
 // TestOracleRandom compares random inventories. To see a failure again, run it
 // with the seed that it prints.
 func TestOracleRandom(t *testing.T) {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("seed %d, %d cases", seed, *casesFlag)
+	seed := parts.Seed(t)
 	o := startOracle(t)
 	root := t.TempDir()
 	bad, refused := 0, 0

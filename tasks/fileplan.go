@@ -10,8 +10,8 @@ import (
 
 // FilePlan is what every config.json of a run should hold. Most nodes of a
 // cluster hold the same file, so what becomes of one is remembered: its merge
-// was a tenth of what a node cost the controller. It may be used by many nodes
-// at once.
+// was a tenth of what a node made the controller allocate. It may be used by
+// many nodes at once.
 type FilePlan struct {
 	// Wanted are the entries to put in, Stale registries to take out.
 	Wanted []dockerconfig.Entry

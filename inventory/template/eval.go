@@ -290,10 +290,7 @@ func (f *frame) contains(o object, item *value.Value) (bool, error) {
 		_, found := host.lookup(f.run, item.Text)
 		return found, nil
 	}
-	if seen, ok := o.(*view); ok {
-		o = seen.list
-	}
-	v, err := plain(o)
+	v, err := plain(unrolled(o))
 	if err != nil {
 		return false, err
 	}

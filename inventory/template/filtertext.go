@@ -33,15 +33,15 @@ func onText(fn func(string) string) filter {
 	}
 }
 
-// markedUp is a filter whose result can only be written.
+// markedUp is onText with a result that can only be written.
 func markedUp(fn func(string) string) filter {
+	text := onText(fn)
 	return func(f *frame, in object, args arguments) (object, error) {
-		_, s, err := args.bindText(in, "the filter")
+		o, err := text(f, in, args)
 		if err != nil {
 			return nil, err
 		}
-		s = fn(s)
-		return markup(s), f.run.grow(len(s), 0)
+		return markup(o.(*value.Value).Text), nil
 	}
 }
 

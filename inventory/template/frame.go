@@ -147,10 +147,8 @@ func (s *outputStmt) exec(f *frame) error {
 		return f.out.add(written)
 	case markup:
 		o = pyStr(string(written))
-	case *view:
-		o = written.list
 	}
-	v, err := plain(o)
+	v, err := plain(unrolled(o))
 	if err != nil {
 		return err
 	}
@@ -310,10 +308,7 @@ func (f *frame) iterate(o object) ([]*value.Value, error) {
 	if _, ok := o.(*hostVars); ok && f.run.engine.opts.Hosts != nil {
 		return pyStrings(f.run.engine.opts.Hosts()).Items, nil
 	}
-	if seen, ok := o.(*view); ok {
-		o = seen.list
-	}
-	v, err := plain(o)
+	v, err := plain(unrolled(o))
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,14 @@ type view struct {
 	list *value.Value
 }
 
+// unrolled is a view as the list of what it shows, and anything else as it is.
+func unrolled(o object) object {
+	if v, ok := o.(*view); ok {
+		return v.list
+	}
+	return o
+}
+
 // namespace is what namespace() makes.
 type namespace struct{ attrs map[string]object }
 

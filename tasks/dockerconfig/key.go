@@ -1,10 +1,11 @@
 package dockerconfig
 
 import (
-	"oreg/inventory/secret"
 	"path"
 	"strings"
 	"unicode"
+
+	"oreg/inventory/secret"
 )
 
 // HubKey is the one key for Docker Hub that every reader accepts, trailing

@@ -19,7 +19,7 @@ const enough = 20
 // change at hand. Who changes a reader hunts with -seed 0.
 var seedFlag = flag.Uint64("seed", 1, "seed of the random texts; 0 is a fresh one")
 
-// Seed is -seed, or a fresh one for 0; the test logs it.
+// Seed is -seed, or a fresh one for 0. The test logs it.
 func Seed(t *testing.T) uint64 {
 	t.Helper()
 	seed := *seedFlag
